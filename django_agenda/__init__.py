@@ -1,0 +1,62 @@
+"""Scheduled batches for Django: collect calls, scatter them over a window, see what came of them.
+
+The front door: public names only, each fetched from its room when it is first used, so that a
+project's models may import this package before the apps are ready.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agenda import Agenda, Call
+    from .exceptions import (
+        AgendaError,
+        BrokerUnavailable,
+        ExecutionCancelled,
+        ExecutionFailed,
+        PartiallyScheduled,
+        UnknownTask,
+    )
+    from .scheduling.single import schedule, schedule_many
+    from .tasks.decorator import task
+    from .timing.backoff import Exponential
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "Agenda": "agenda",
+    "AgendaError": "exceptions",
+    "BrokerUnavailable": "exceptions",
+    "Call": "agenda",
+    "ExecutionCancelled": "exceptions",
+    "ExecutionFailed": "exceptions",
+    "Exponential": "timing.backoff",
+    "PartiallyScheduled": "exceptions",
+    "UnknownTask": "exceptions",
+    "schedule": "scheduling.single",
+    "schedule_many": "scheduling.single",
+    "task": "tasks.decorator",
+}
+
+__all__ = [
+    "Agenda",
+    "AgendaError",
+    "BrokerUnavailable",
+    "Call",
+    "ExecutionCancelled",
+    "ExecutionFailed",
+    "Exponential",
+    "PartiallyScheduled",
+    "UnknownTask",
+    "schedule",
+    "schedule_many",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -1,0 +1,140 @@
+"""What is due when: add, claim, remove, and look."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from redis.exceptions import RedisError
+
+from django_agenda.exceptions import BrokerUnavailable
+
+from . import keys
+from .connection import client
+from .entry import Entry
+from .scripts import script
+
+
+class Claims(NamedTuple):
+    """Hold what one claim popped.
+
+    `now_us` is the server's clock in microseconds, `more` says that due ids were left behind,
+    `next_due_ms` is the moment of the next id that was left (None: there is none).
+    """
+
+    now_us: int
+    more: bool
+    next_due_ms: int | None
+    ids: list[str]
+
+
+def add(entries: Iterable[Entry]) -> None:
+    """Put entries in, or move those that are there already; one call a queue.
+
+    Raises BrokerUnavailable when the server refuses or cannot be reached. Adding again is
+    harmless, so whoever does not know what became of a call may repeat it.
+    """
+    by_queue: defaultdict[str, list[str | int]] = defaultdict(list)
+    for entry in entries:
+        by_queue[entry.queue_name] += (entry.due_ms * 256 + 100 - entry.priority, entry.id)
+    with _errors_named():
+        for queue_name, scored in by_queue.items():
+            named = (keys.due(queue_name), keys.wake(queue_name), keys.queues(), keys.wake_all())
+            script("add").run(client(), named, (queue_name, *scored))
+
+
+def claim(queue_names: Sequence[str], *, limit: int, ahead: int, reach_ms: int) -> Claims:
+    """Pop up to `limit` ids that are due, and `ahead` more that are due within `reach_ms`."""
+    named = [
+        key
+        for queue_name in queue_names
+        for key in (keys.due(queue_name), keys.ready(queue_name), keys.wake(queue_name))
+    ]
+    with _errors_named():
+        now_us, more, next_due, *ids = script("claim").run(
+            client(), named, (limit, ahead, reach_ms)
+        )
+    return Claims(int(now_us), bool(more), None if next_due < 0 else next_due, ids)
+
+
+def remove(entries: Iterable[tuple[str, str]]) -> None:
+    """Take out ids, given as (id, queue name); those that are not there are passed over."""
+    by_queue: defaultdict[str, list[str]] = defaultdict(list)
+    for id_, queue_name in entries:
+        by_queue[queue_name].append(id_)
+    with _errors_named():
+        for queue_name, ids in by_queue.items():
+            named = (keys.due(queue_name), keys.ready(queue_name))
+            script("remove").run(client(), named, ids)
+
+
+def missing(entries: Collection[Entry]) -> list[Entry]:
+    """Return those entries that the server does not hold."""
+    lacking: list[Entry] = []
+    by_queue: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_queue[entry.queue_name].append(entry)
+    with _errors_named():
+        for queue_name, group in by_queue.items():
+            ids = [entry.id for entry in group]
+            due = client().zmscore(keys.due(queue_name), ids)
+            ready = client().zmscore(keys.ready(queue_name), ids)
+            held = zip(group, due, ready, strict=True)
+            lacking += [entry for entry, one, other in held if one is None and other is None]
+    return lacking
+
+
+def queue_names() -> list[str]:
+    """Return the names of all queues that were ever used, in alphabetical order."""
+    with _errors_named():
+        return sorted(map(str, client().smembers(keys.queues())))
+
+
+def sizes() -> dict[str, int]:
+    """Return how many ids each queue holds."""
+    with _errors_named():
+        return {
+            name: client().zcard(keys.due(name)) + client().zcard(keys.ready(name))
+            for name in queue_names()
+        }
+
+
+def wait_for_wake(queue_names: Sequence[str], *, every_queue: bool, seconds: float) -> bool:
+    """Block until a queue's head becomes earlier, at most so long; tell whether it did."""
+    named = [keys.wake(name) for name in queue_names]
+    if every_queue:
+        named.append(keys.wake_all())
+    with _errors_named():
+        return client(blocks_for=seconds).blpop(named, timeout=seconds) is not None
+
+
+def is_filled() -> bool:
+    """Tell whether this very server was told of everything since it started."""
+    with _errors_named():
+        return bool(client().get(keys.filled()) == _run_id())
+
+
+def mark_filled() -> None:
+    """Note that this server holds everything; a flush or another server forgets it."""
+    with _errors_named():
+        client().set(keys.filled(), _run_id())
+
+
+def ping() -> None:
+    """Raise BrokerUnavailable unless the server answers."""
+    with _errors_named():
+        client().ping()
+
+
+def _run_id() -> str:
+    return str(client().info("server")["run_id"])
+
+
+@contextmanager
+def _errors_named() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error

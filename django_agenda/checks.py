@@ -1,0 +1,45 @@
+"""System checks: what would go wrong later is said at start-up, with a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps.config import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from django_agenda.broker.connection import address
+from django_agenda.conf import get_settings
+
+
+@register("django_agenda")
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Report what is wrong in DJANGO_AGENDA (E001), in its REDIS (E002), or in USE_TZ (E003)."""
+    problems: list[CheckMessage] = []
+    try:
+        get_settings()
+    except ImproperlyConfigured as error:
+        hint = "docs/reference/settings lists every key with its unit."
+        problems.append(Error(str(error), hint=hint, id="django_agenda.E001"))
+    else:
+        problems += _check_redis()
+    if not settings.USE_TZ:
+        problems.append(
+            Error(
+                "django_agenda needs USE_TZ = True: a moment without a zone cannot be scheduled.",
+                hint="Set USE_TZ = True in the settings.",
+                id="django_agenda.E003",
+            )
+        )
+    return problems
+
+
+def _check_redis() -> list[CheckMessage]:
+    try:
+        address()
+    except ImproperlyConfigured as error:
+        hint = "For example DJANGO_AGENDA = {'REDIS': 'redis://localhost:6379/0'}."
+        return [Error(str(error), hint=hint, id="django_agenda.E002")]
+    return []

@@ -1,0 +1,87 @@
+"""The DJANGO_AGENDA setting over its defaults."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Hold one value for each key of DJANGO_AGENDA; durations are timedeltas or seconds.
+
+    REDIS: an alias of CACHES (django-redis), or a redis://, rediss:// or unix:// URL.
+    PREFIX: namespace of every Redis key; two projects that share a Redis need two.
+    CHUNK_SIZE: rows a statement and entries a Redis call, 1 to 5000.
+    MAX_PAYLOAD_BYTES: limit for the JSON of one call's arguments, and of one result.
+    CONCURRENCY: bodies that one worker process runs at once, unless --concurrency says.
+    LOOKAHEAD: how long before its moment a worker may claim an execution.
+    MAX_BLOCK: an idle worker looks at Redis at least this often.
+    HEARTBEAT: how often a worker says that it lives.
+    WORKER_TTL: a worker that was silent this long is lost, and its executions are rescued.
+    CARETAKER_INTERVAL: how often the caretaker looks for what needs healing.
+    ENQUEUE_GRACE: how old a batch must be before the caretaker finishes its enqueueing.
+    SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
+    MAX_CRASHES: an execution whose worker was lost this often fails.
+    MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    """
+
+    REDIS: str = "default"
+    PREFIX: str = "agenda"
+    CHUNK_SIZE: int = 1000
+    MAX_PAYLOAD_BYTES: int = 256 * 1024
+    CONCURRENCY: int = 8
+    LOOKAHEAD: timedelta = timedelta(milliseconds=250)
+    MAX_BLOCK: timedelta = timedelta(seconds=5)
+    HEARTBEAT: timedelta = timedelta(seconds=5)
+    WORKER_TTL: timedelta = timedelta(seconds=30)
+    CARETAKER_INTERVAL: timedelta = timedelta(seconds=2)
+    ENQUEUE_GRACE: timedelta = timedelta(seconds=5)
+    SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
+    MAX_CRASHES: int = 3
+    MAX_UNSAVED: int = 2000
+
+
+_KEYS: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the project's settings; raise ImproperlyConfigured naming the key that is wrong."""
+    given = getattr(django_settings, "DJANGO_AGENDA", {})
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured(f"DJANGO_AGENDA must be a dict, not {given!r}.")
+    return Settings(**{key: _read(key, value) for key, value in given.items()})
+
+
+def _read(key: Any, value: Any) -> Any:
+    if key not in _KEYS:
+        close = difflib.get_close_matches(str(key).upper(), _KEYS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
+    kind = _KEYS[key]
+    if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
+        value = timedelta(seconds=value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        expected = "a timedelta or a number of seconds" if kind is timedelta else kind.__name__
+        raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be {expected}, not {value!r}.")
+    if not value or (kind is not str and value < kind(0)):
+        raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be positive, not {value!r}.")
+    if key == "CHUNK_SIZE" and value > 5000:
+        raise ImproperlyConfigured(f"DJANGO_AGENDA['CHUNK_SIZE'] must be 1 to 5000, not {value}.")
+    return value
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "DJANGO_AGENDA":
+        get_settings.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,49 @@
+"""Every log line, as a receiver of signals; no other module has a logger."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.dispatch import receiver
+
+from . import signals
+
+logger = logging.getLogger("django_agenda")
+
+
+@receiver(signals.broker_refused)
+def log_refused(*, error: Exception, count: int, **_: Any) -> None:
+    """Warn that executions were written down but not enqueued."""
+    logger.warning("broker_refused count=%d error=%r", count, str(error), extra={"count": count})
+
+
+@receiver(signals.trouble_began)
+def log_trouble(*, part: str, error: Exception, **_: Any) -> None:
+    """Warn once that a server cannot be used; the worker goes on trying."""
+    text = " ".join(str(error).split())
+    logger.warning("trouble_began part=%s error=%r", part, text, extra={"part": part})
+
+
+@receiver(signals.trouble_ended)
+def log_recovery(*, part: str, seconds: float, **_: Any) -> None:
+    """Say that a server can be used again."""
+    logger.warning("trouble_ended part=%s after=%.1fs", part, seconds, extra={"part": part})
+
+
+@receiver(signals.executions_healed)
+def log_healed(*, reason: str, count: int, **_: Any) -> None:
+    """Say what the caretaker has put right."""
+    logger.warning("executions_healed reason=%r count=%d", reason, count, extra={"count": count})
+
+
+@receiver(signals.worker_started)
+def log_started(*, worker: Any, **_: Any) -> None:
+    """Say which worker started."""
+    logger.info("worker_started name=%s queues=%s", worker.name, worker.queues)
+
+
+@receiver(signals.worker_stopped)
+def log_stopped(*, worker: Any, reason: str, **_: Any) -> None:
+    """Say which worker stopped, and why."""
+    logger.info("worker_stopped name=%s reason=%r", worker.name, reason)

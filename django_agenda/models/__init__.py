@@ -1,0 +1,10 @@
+"""What was asked for, and what came of it."""
+
+from __future__ import annotations
+
+from .attempt import Attempt
+from .batch import Batch
+from .execution import Execution
+from .worker import Worker
+
+__all__ = ["Attempt", "Batch", "Execution", "Worker"]

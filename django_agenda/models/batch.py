@@ -1,0 +1,161 @@
+"""The record of one scatter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from django_agenda.clock import now
+
+from . import verbs
+from .fields import ExactCharField, LabelsField
+
+if TYPE_CHECKING:
+    from .execution import Execution
+
+
+def _status_rule() -> Case:
+    """Return the rule of a batch's status, the first that holds; see docs/lifecycle."""
+    ended = Q(total=F("succeeded") + F("failed") + F("missed") + F("cancelled") + F("skipped"))
+    trouble = Q(failed__gt=0) | Q(missed__gt=0)
+    told = F("enqueued") + F("skipped") + F("cancelled") + F("missed")
+    return Case(
+        When(ended & trouble & Q(succeeded=0), then=Value("failed")),
+        When(ended & trouble, then=Value("partly_failed")),
+        When(ended & Q(cancelled__gt=0), then=Value("cancelled")),
+        When(ended, then=Value("succeeded")),
+        When(Q(paused_at__isnull=False), then=Value("paused")),
+        When(Q(pending__gt=0), then=Value("partly_scheduled")),
+        When(Q(running__gt=0) | Q(succeeded__gt=0) | Q(failed__gt=0), then=Value("running")),
+        When(Q(total__gt=told), then=Value("pending")),
+        default=Value("scheduled"),
+    )
+
+
+class Batch(models.Model):
+    """Hold one scatter: its window, its counts, and how far the broker was told of it.
+
+    The eight counts always add up to `total` and equal the rows: they change in the transaction
+    that changes the rows. The database itself derives `status` from them. `enqueued` counts what
+    the broker was told of, in the order of the positions: it is the outbox's mark.
+    """
+
+    class Status(models.TextChoices):
+        """Say where a batch stands; the words are the public contract."""
+
+        PENDING = "pending", _("pending")
+        PARTLY_SCHEDULED = "partly_scheduled", _("partly scheduled")
+        SCHEDULED = "scheduled", _("scheduled")
+        RUNNING = "running", _("running")
+        PAUSED = "paused", _("paused")
+        SUCCEEDED = "succeeded", _("succeeded")
+        PARTLY_FAILED = "partly_failed", _("partly failed")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    COUNTS: ClassVar = (
+        "pending",
+        "scheduled",
+        "running",
+        "succeeded",
+        "failed",
+        "missed",
+        "cancelled",
+        "skipped",
+    )
+    ENDED: ClassVar = ("succeeded", "failed", "missed", "cancelled", "skipped")
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(_("name"), max_length=255, blank=True, default="")
+    key = ExactCharField(_("key"), max_length=255, null=True, blank=True)
+    live_key = ExactCharField(max_length=255, null=True, unique=True, editable=False)
+    labels = LabelsField(_("labels"), default=list, blank=True)
+    start = models.DateTimeField(_("start"))
+    over = models.DurationField(_("over"))
+    jitter = models.DurationField(_("jitter"), null=True, blank=True)
+    strategy = models.CharField(_("strategy"), max_length=255, default="even")
+    seed = models.BigIntegerField(_("seed"), null=True, blank=True)
+    max_failures = models.FloatField(_("max failures"), null=True, blank=True)
+    on_success = models.CharField(max_length=255, blank=True, default="")
+    on_failure = models.CharField(max_length=255, blank=True, default="")
+    on_complete = models.CharField(max_length=255, blank=True, default="")
+    callbacks_fired = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    created_at = models.DateTimeField(_("created"), default=now, db_index=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
+    pause_reason = models.CharField(max_length=255, blank=True, default="")
+    enqueued = models.PositiveIntegerField(_("enqueued"), default=0)
+    enqueue_error = models.TextField(_("enqueue error"), blank=True, default="")
+    enqueue_failed_at = models.DateTimeField(_("enqueueing failed"), null=True, blank=True)
+
+    total = models.PositiveIntegerField(_("total"), default=0)
+    pending = models.IntegerField(_("pending"), default=0)
+    scheduled = models.IntegerField(_("scheduled"), default=0)
+    running = models.IntegerField(_("running"), default=0)
+    succeeded = models.IntegerField(_("succeeded"), default=0)
+    failed = models.IntegerField(_("failed"), default=0)
+    missed = models.IntegerField(_("missed"), default=0)
+    cancelled = models.IntegerField(_("cancelled"), default=0)
+    skipped = models.IntegerField(_("skipped"), default=0)
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+    rollup = models.TextField(blank=True, default="", editable=False)
+    status = models.GeneratedField(
+        expression=_status_rule(),
+        output_field=models.CharField(_("status"), max_length=16, choices=Status.choices),
+        db_persist=True,
+    )
+
+    executions: models.Manager[Execution]
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("status", "created_at"), name="agenda_batch_status"),)
+
+    def __str__(self) -> str:
+        return self.name or f"batch {self.pk}"
+
+    @property
+    def end(self) -> datetime:
+        """Return the last moment of its window."""
+        return self.start + self.over
+
+    @property
+    def done(self) -> int:
+        """Return how many of its executions have ended, in whatever way."""
+        return sum(getattr(self, name) for name in self.ENDED)
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether every execution has ended."""
+        return self.done == self.total
+
+    @property
+    def progress(self) -> float:
+        """Return the share that has ended, 0 to 1; an empty batch is complete."""
+        return self.done / self.total if self.total else 1.0
+
+    def describe(self) -> str:
+        """Say in one sentence, with numbers, where it stands."""
+        order = (*self.ENDED, "running", "pending", "scheduled")
+        counted = [f"{getattr(self, name)} {name}" for name in order if getattr(self, name)]
+        return f"{', '.join(counted) or 'nothing to run'} of {self.total}"
+
+    def resume(self) -> None:
+        """Enqueue at once what never reached the broker, and refresh this instance.
+
+        What the broker refuses again stays pending, with the new error on the batch.
+        """
+        verbs.resume_batch(self)
+        self.refresh_from_db()
+
+    async def aresume(self) -> None:
+        """See resume()."""
+        await sync_to_async(self.resume)()

@@ -1,0 +1,168 @@
+"""Where the databases differ: how a JSON text becomes rows, and how an update tells what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Hold the quoted parts of one update."""
+
+    table: str
+    key: str
+    key_name: str
+    source: str
+    changes: Mapping[str, str]
+    change_params: Sequence[Any]
+    guard: str
+    returning: Sequence[str]
+    skip_locked: bool
+
+
+class Dialect(Protocol):
+    """Write the few statements that differ."""
+
+    def source(
+        self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
+    ) -> str:
+        """Return a derived table `x` with one %s: the JSON text."""
+
+    def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
+        """Return an insert that leaves out rows whose column `taken` exists."""
+
+    def update(
+        self, cursor: Any, statement: Statement, rows: str, guard_params: list[Any]
+    ) -> list[tuple[Any, ...]]:
+        """Run the update and return what it changed."""
+
+
+class _Returning:
+    """Update and tell in one statement (PostgreSQL, SQLite from 3.35)."""
+
+    returned = "e."
+
+    def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
+        # WHERE TRUE keeps SQLite from reading ON CONFLICT as a join condition.
+        conflict = f" WHERE TRUE ON CONFLICT ({taken}) DO NOTHING" if taken else ""
+        return f"INSERT INTO {table} ({targets}) {select}{conflict}"
+
+    def update(
+        self, cursor: Any, statement: Statement, rows: str, guard_params: list[Any]
+    ) -> list[tuple[Any, ...]]:
+        changes = ", ".join(f"{name} = {sql}" for name, sql in statement.changes.items())
+        returning = ", ".join(f"{self.returned}{name}" for name in statement.returning)
+        # The CASE hides the guard from the planner: with the stale statistics that follow a big
+        # scatter it would choose the index on the status, and read all of it.
+        cursor.execute(
+            f"UPDATE {statement.table} AS e SET {changes} FROM {statement.source}"
+            f" WHERE e.{statement.key} = x.{statement.key_name}"
+            f" AND CASE WHEN {statement.guard} THEN 1 ELSE 0 END = 1"
+            f" RETURNING {returning}",
+            [*statement.change_params, rows, *guard_params],
+        )
+        return list(cursor.fetchall())
+
+
+class PostgreSQL(_Returning):
+    """PostgreSQL 14 and later."""
+
+    def source(
+        self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
+    ) -> str:
+        picked = ", ".join(
+            f"(r->>{place})::{_type(connection, model, name)} AS {_quote(connection, name)}"
+            for place, name in enumerate(columns)
+        )
+        return f"(SELECT {picked} FROM jsonb_array_elements(%s::jsonb) AS r) AS x"
+
+
+class SQLite(_Returning):
+    """SQLite 3.35 and later."""
+
+    returned = ""
+
+    def source(
+        self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
+    ) -> str:
+        picked = ", ".join(
+            f"json_extract(value, '$[{place}]') AS {_quote(connection, name)}"
+            for place, name in enumerate(columns)
+        )
+        return f"(SELECT {picked} FROM json_each(%s)) AS x"
+
+
+class MariaDB:
+    """MariaDB 10.6 and MySQL 8.0 and later: lock, change, then read."""
+
+    def source(
+        self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
+    ) -> str:
+        picked = ", ".join(
+            f"{_quote(connection, name)} {_type(connection, model, name)} PATH '$[{place}]'"
+            for place, name in enumerate(columns)
+        )
+        return f"JSON_TABLE(%s, '$[*]' COLUMNS ({picked})) AS x"
+
+    def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
+        conflict = f" ON DUPLICATE KEY UPDATE {table}.{taken} = {table}.{taken}" if taken else ""
+        return f"INSERT INTO {table} ({targets}) {select}{conflict}"
+
+    def update(
+        self, cursor: Any, statement: Statement, rows: str, guard_params: list[Any]
+    ) -> list[tuple[Any, ...]]:
+        key, table = statement.key, statement.table
+        joined = f"{table} AS e JOIN {statement.source} ON e.{key} = x.{statement.key_name}"
+        lock = "FOR UPDATE SKIP LOCKED" if statement.skip_locked else "FOR UPDATE"
+        cursor.execute(
+            f"SELECT e.{key} FROM {joined} WHERE {statement.guard} ORDER BY e.{key} {lock}",
+            [rows, *guard_params],
+        )
+        locked = [row[0] for row in cursor.fetchall()]
+        if not locked:
+            return []
+        changes = ", ".join(f"e.{name} = {sql}" for name, sql in statement.changes.items())
+        marks = ", ".join(["%s"] * len(locked))
+        cursor.execute(
+            f"UPDATE {joined} SET {changes} WHERE e.{key} IN ({marks})",
+            [rows, *statement.change_params, *locked],
+        )
+        returning = ", ".join(statement.returning)
+        cursor.execute(f"SELECT {returning} FROM {table} WHERE {key} IN ({marks})", locked)
+        return list(cursor.fetchall())
+
+
+_DIALECTS: dict[str, Dialect] = {
+    "postgresql": PostgreSQL(),
+    "sqlite": SQLite(),
+    "mysql": MariaDB(),
+}
+
+
+def dialect_for(connection: BaseDatabaseWrapper) -> Dialect:
+    """Return the dialect of a connection, or raise ImproperlyConfigured naming its vendor."""
+    try:
+        return _DIALECTS[connection.vendor]
+    except KeyError:
+        raise ImproperlyConfigured(
+            f"django_agenda runs on SQLite, PostgreSQL, MariaDB and MySQL, not on"
+            f" {connection.vendor!r}."
+        ) from None
+
+
+def _quote(connection: BaseDatabaseWrapper, name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def _type(connection: BaseDatabaseWrapper, model: type[models.Model], name: str) -> str:
+    field = cast("models.Field[Any, Any]", model._meta.get_field(name))
+    kind = field.rel_db_type(connection) if field.primary_key else field.db_type(connection)
+    if connection.vendor == "mysql" and kind == "uuid":
+        return "char(36)"  # JSON_TABLE knows no uuid columns
+    return str(kind)

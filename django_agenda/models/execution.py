@@ -1,0 +1,194 @@
+"""One call given a due time, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from django_agenda.clock import now
+
+from . import verbs
+from .batch import Batch
+from .fields import ExactCharField, LabelsField, PayloadField, SparseIndex
+from .identity import uuid7
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    """Name the sets of executions that people ask for."""
+
+    def live(self) -> Self:
+        """Keep those that hold their key: pending, scheduled or running."""
+        return self.filter(status__in=Execution.LIVE)
+
+    unfinished = live
+
+    def due(self) -> Self:
+        """Keep those whose moment has come and that no worker has taken."""
+        return self.filter(status__in=Execution.WAITING, due_at__lte=now())
+
+    def late(self, by: timedelta) -> Self:
+        """Keep those that started, or still wait, more than this after their moment."""
+        waiting = Q(status__in=Execution.WAITING, due_at__lt=now() - by)
+        return self.filter(waiting | Q(lag_ms__gt=by / timedelta(milliseconds=1)))
+
+
+class Execution(models.Model):
+    """Hold one call: its plan, who runs it, and its outcome.
+
+    The row is the lock and `(claimed_by, attempts)` the fencing token: every statement that moves
+    a status is guarded by them (see django_agenda.worker). Integers ending in `_ms` are
+    milliseconds; offsets count from the start of the batch.
+    """
+
+    class Status(models.TextChoices):
+        """Say where an execution stands; the words are the public contract."""
+
+        SCHEDULED = "scheduled", _("scheduled")
+        PENDING = "pending", _("pending")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        MISSED = "missed", _("missed")
+        CANCELLED = "cancelled", _("cancelled")
+        SKIPPED = "skipped", _("skipped")
+
+    class Stage(models.TextChoices):
+        """Say at which stage an execution failed."""
+
+        ENQUEUE = "enqueue", _("enqueue")
+        RUN = "run", _("run")
+        TIMEOUT = "timeout", _("time-out")
+        LOST = "lost", _("worker lost")
+        EXPIRED = "expired", _("expired")
+
+    WAITING: ClassVar = (Status.SCHEDULED, Status.PENDING)
+    LIVE: ClassVar = (*WAITING, Status.RUNNING)
+    UNKNOWN_TASK: ClassVar = "unknown task"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    batch = models.ForeignKey(
+        Batch,
+        models.CASCADE,
+        related_name="executions",
+        null=True,
+        blank=True,
+        db_index=False,
+        verbose_name=_("batch"),
+    )
+    position = models.PositiveIntegerField(_("position"), default=0)
+    task_name = models.CharField(_("task"), max_length=255)
+    args = PayloadField(_("arguments"), default=list)
+    kwargs = PayloadField(_("keyword arguments"), default=dict)
+    key = ExactCharField(_("key"), max_length=255, null=True, blank=True)
+    live_key = ExactCharField(max_length=255, null=True, unique=True, editable=False)
+    labels = LabelsField(_("labels"), default=list, blank=True)
+    queue_name = models.CharField(_("queue"), max_length=64, default="default")
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    parent = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        related_name="children",
+        null=True,
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("scheduled by"),
+    )
+    callback_of = models.ForeignKey(
+        Batch,
+        models.SET_NULL,
+        related_name="callbacks",
+        null=True,
+        db_index=False,
+        verbose_name=_("callback of"),
+    )
+
+    created_at = models.DateTimeField(_("created"), default=now)
+    due_at = models.DateTimeField(_("due"), default=now)
+    expires_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    planned_offset_ms = models.BigIntegerField(default=0)
+    slot_offset_ms = models.BigIntegerField(default=0)
+
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.SCHEDULED
+    )
+    held_by = models.CharField(_("held by"), max_length=32, blank=True, default="")
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    max_attempts = models.PositiveIntegerField(_("max attempts"), default=1)
+    crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)
+    worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
+    claimed_by = models.UUIDField(null=True, editable=False)
+
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    lag_ms = models.BigIntegerField(_("lateness"), null=True, blank=True)
+    run_ms = models.BigIntegerField(_("run time"), null=True, blank=True)
+    return_value = PayloadField(_("return value"), null=True, blank=True)
+    failed_stage = models.CharField(
+        _("stage"), max_length=8, choices=Stage.choices, blank=True, default=""
+    )
+    error_class = models.CharField(_("error"), max_length=255, blank=True, default="")
+    error_message = models.TextField(_("error message"), blank=True, default="")
+    traceback = models.TextField(_("traceback"), blank=True, default="")
+    error_fingerprint = models.CharField(max_length=16, blank=True, default="")
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ("batch", "position")
+        indexes = (
+            models.Index(fields=("batch", "position"), name="agenda_exec_position"),
+            models.Index(
+                fields=("batch", "planned_offset_ms", "status"), name="agenda_exec_histogram"
+            ),
+            models.Index(
+                fields=("batch", "status", "planned_offset_ms"), name="agenda_exec_outcome"
+            ),
+            SparseIndex(
+                "batch",
+                "error_fingerprint",
+                name="agenda_exec_errors",
+                where=~Q(error_fingerprint=""),
+            ),
+            SparseIndex(
+                "status", "due_at", name="agenda_exec_due", where=Q(finished_at__isnull=True)
+            ),
+            SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
+            SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
+            SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),
+            SparseIndex(
+                "callback_of", name="agenda_exec_callback", where=Q(callback_of__isnull=False)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.key or f"{self.task_name} {str(self.pk)[-12:]}"
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether it may still run, and so holds its key."""
+        return self.status in self.LIVE
+
+    def wait(self, timeout: float | timedelta) -> Any:
+        """Return its return value once it has succeeded.
+
+        Raises ExecutionFailed, ExecutionCancelled, or TimeoutError after `timeout` (seconds or a
+        timedelta). Looks at the database ever less often, four times a second at first.
+        """
+        return verbs.wait(self, timeout)
+
+    async def await_result(self, timeout: float | timedelta | None = None) -> Any:
+        """See wait(); without a time-out it waits for as long as it takes."""
+        return await verbs.await_result(self, timeout)
+
+    def expiry(self, due_at: datetime) -> datetime | None:
+        """Return until when it may start, were it due at that moment."""
+        if self.expires_ms is None:
+            return None
+        return due_at + timedelta(milliseconds=self.expires_ms)

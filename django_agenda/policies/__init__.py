@@ -1,0 +1,1 @@
+"""How a task wants to be run: one habit a file."""

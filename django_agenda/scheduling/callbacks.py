@@ -1,0 +1,74 @@
+"""Schedule what a batch calls when it succeeds, first fails, or is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.clock import now
+from django_agenda.exceptions import UnknownTask
+from django_agenda.models.batch import Batch
+from django_agenda.models.counters import BatchState
+from django_agenda.tasks.registry import lookup
+
+from .write import Plan, Runnable, write
+
+SUCCESS, FAILURE, COMPLETE = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """Stand for a task that this process does not know; a worker that does will run it."""
+
+    name: str
+    queue_name: str = "default"
+    priority: int = 0
+    max_attempts: int = 1
+    expires: timedelta | None = None
+
+
+def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
+    """Write the callbacks that these batches now owe, each at most once in a batch's life.
+
+    Must run in the transaction that changed the counts, which holds the batches' locks. Returns
+    what is to be enqueued after the commit.
+    """
+    entries: list[Entry] = []
+    for state in states:
+        owed = _owed(state)
+        if not owed:
+            continue
+        plans = [_plan(name, state.id) for name in owed.values()]
+        written = write(using, plans, callback_of=state.id)
+        fired = state.callbacks_fired | sum(owed)
+        Batch.objects.using(using).filter(pk=state.id).update(callbacks_fired=fired)
+        entries += [
+            Entry(id_, plan.task.queue_name, due_ms(plan.due_at), plan.task.priority)
+            for id_, plan in zip(written.ids, plans, strict=True)
+        ]
+    return entries
+
+
+def _owed(state: BatchState) -> dict[int, str]:
+    happened = {
+        SUCCESS: state.is_finished and state.status == Batch.Status.SUCCEEDED,
+        FAILURE: state.failed + state.missed > 0,
+        COMPLETE: state.is_finished,
+    }
+    names = {SUCCESS: state.on_success, FAILURE: state.on_failure, COMPLETE: state.on_complete}
+    return {
+        bit: names[bit]
+        for bit, did in happened.items()
+        if did and names[bit] and not state.callbacks_fired & bit
+    }
+
+
+def _plan(name: str, batch_id: int) -> Plan:
+    task: Runnable
+    try:
+        task = lookup(name)
+    except UnknownTask:
+        task = Stranger(name=name)
+    return Plan(task, f"[{batch_id}]", "{}", None, "", now())

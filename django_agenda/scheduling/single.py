@@ -1,0 +1,159 @@
+"""Schedule single executions: without a batch, each at a moment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import router, transaction
+
+from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.clock import now
+from django_agenda.conf import get_settings
+from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.models.execution import Execution
+from django_agenda.policies.timeout import read_duration
+from django_agenda.tasks.call import Call, check_key, labels_text
+from django_agenda.tasks.payload import encode_arguments
+from django_agenda.tasks.registry import resolve
+
+from .cancel import cancel
+from .enqueue import enqueue, refuse
+from .write import Plan, write
+
+# Each further try means that another process took or freed the key in between.
+MAX_TRIES = 20
+
+
+def schedule(
+    task: Any,
+    *,
+    at: datetime | None = None,
+    after: timedelta | float | None = None,
+    key: str | None = None,
+    replace: bool = False,
+    labels: Sequence[str] = (),
+) -> Callable[..., Execution]:
+    """Return a function that takes the task's arguments and schedules one execution.
+
+    It runs at `at` (aware), or `after` (a timedelta or seconds) from now, or now. When `key` is
+    alive already the living execution is returned; with `replace` the one that waits is cancelled
+    and a new one takes its key in one step (one that runs is not replaced, but returned).
+    """
+    due_at = _due_at(at, after)
+    check_key(key)
+    if replace and key is None:
+        raise ValueError("'replace' needs a key: there is nothing else by which to find the former")
+
+    def call(*args: Any, **kwargs: Any) -> Execution:
+        one = Call(task, args, kwargs, key, due_at, labels)
+        return _schedule([one], replace=replace)[0]
+
+    return call
+
+
+def schedule_many(calls: Iterable[Call]) -> list[Execution]:
+    """Schedule each call at its `at` (None: now), and return the executions in the same order.
+
+    All are written in one transaction, or none. For a key that is alive already the living
+    execution is returned.
+    """
+    return _schedule(list(calls), replace=False)
+
+
+def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
+    using = router.db_for_write(Execution)
+    moment = now()
+    plans = [_plan(index, call, moment) for index, call in enumerate(calls)]
+    size = get_settings().CHUNK_SIZE
+    ids: list[str] = []
+    with transaction.atomic(using):
+        for first in range(0, len(plans), size):
+            chunk = plans[first : first + size]
+            if replace:
+                _end_waiting(using, chunk)
+            ids += _write(using, chunk, replace=replace)
+        entries = _entries(plans, ids)
+        transaction.on_commit(partial(_tell, using, entries), using=using)
+    return _fetch(using, ids)
+
+
+def _plan(index: int, call: Call, moment: datetime) -> Plan:
+    if not isinstance(call, Call):
+        raise TypeError(f"calls[{index}] must be a Call, not {call!r}")
+    task = resolve(call.task)
+    args, kwargs = encode_arguments(
+        call.args, call.kwargs, max_bytes=get_settings().MAX_PAYLOAD_BYTES
+    )
+    due_at = moment if call.at is None else _aware(call.at)
+    return Plan(task, args, kwargs, check_key(call.key), labels_text(call.labels), due_at)
+
+
+def _write(using: str, plans: Sequence[Plan], *, replace: bool) -> list[str]:
+    """Write the plans; for a key that is alive, return the living one's id instead."""
+    written = write(using, plans)
+    ids = list(written.ids)
+    for place, plan in enumerate(plans):
+        if ids[place] in written.taken:
+            ids[place] = _take_key(using, plan, replace=replace)
+    return ids
+
+
+def _take_key(using: str, plan: Plan, *, replace: bool) -> str:
+    for _ in range(MAX_TRIES):
+        if replace:
+            _end_waiting(using, [plan])
+        living = Execution.objects.using(using).filter(live_key=plan.key).first()
+        if living is not None and (not replace or living.status == Execution.Status.RUNNING):
+            return str(living.pk.hex)
+        written = write(using, [plan])
+        if not written.taken:
+            return written.ids[0]
+    raise RuntimeError(f"The key {plan.key!r} changed hands {MAX_TRIES} times; try again")
+
+
+def _end_waiting(using: str, plans: Sequence[Plan]) -> None:
+    keys = [plan.key for plan in plans if plan.key is not None]
+    cancel(Execution.objects.using(using).filter(live_key__in=keys))
+
+
+def _entries(plans: Sequence[Plan], ids: Sequence[str]) -> list[Entry]:
+    return [
+        Entry(id_, plan.task.queue_name, due_ms(plan.due_at), plan.task.priority)
+        for id_, plan in zip(ids, plans, strict=True)
+    ]
+
+
+def _tell(using: str, entries: Sequence[Entry]) -> None:
+    try:
+        enqueue(entries)
+    except BrokerUnavailable as error:
+        refuse(using, [entry.id for entry in entries], error)
+
+
+def _fetch(using: str, ids: Sequence[str]) -> list[Execution]:
+    found = Execution.objects.using(using).in_bulk([UUID(id_) for id_ in ids])
+    return [found[UUID(id_)] for id_ in ids]
+
+
+def _due_at(at: datetime | None, after: timedelta | float | None) -> datetime | None:
+    if at is not None and after is not None:
+        raise ValueError(f"Give 'at' or 'after', not both: at={at!r}, after={after!r}")
+    if after is not None and after != 0 and after != timedelta(0):
+        wait = read_duration("after", after)
+        try:
+            return None if wait is None else now() + wait
+        except OverflowError:
+            raise ValueError(f"'after' leads past the year 9999: {after!r}") from None
+    return None if at is None else _aware(at)
+
+
+def _aware(at: datetime) -> datetime:
+    if not isinstance(at, datetime):
+        raise TypeError(f"'at' must be an aware datetime, not {at!r}")
+    if at.utcoffset() is None:
+        raise ValueError(f"'at' must be an aware datetime, {at!r} is naive")
+    return at.astimezone(UTC)

@@ -1,0 +1,195 @@
+"""Write planned calls down as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from django.db import connections
+
+from django_agenda.clock import now
+from django_agenda.models import bulk
+from django_agenda.models.execution import Execution
+from django_agenda.models.identity import uuid7_hexes
+
+COLUMNS = (
+    "id",
+    "position",
+    "task_name",
+    "args",
+    "kwargs",
+    "key",
+    "live_key",
+    "labels",
+    "queue_name",
+    "priority",
+    "max_attempts",
+    "due_at",
+    "expires_ms",
+    "expires_at",
+    "planned_offset_ms",
+    "slot_offset_ms",
+)
+_LIVE_KEY = COLUMNS.index("live_key")
+_KEY = COLUMNS.index("key")
+
+_MILLISECOND = timedelta(milliseconds=1)
+_UNTOUCHED = {
+    "held_by": "",
+    "attempts": 0,
+    "crashes": 0,
+    "worker": "",
+    "failed_stage": "",
+    "error_class": "",
+    "error_message": "",
+    "traceback": "",
+    "error_fingerprint": "",
+}
+
+
+class Runnable(Protocol):
+    """Say what a row needs to know of a task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def queue_name(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def expires(self) -> timedelta | None: ...
+
+
+class Plan(NamedTuple):
+    """Hold one call with its due time; offsets are microseconds from the start of the batch."""
+
+    task: Runnable
+    args: str
+    kwargs: str
+    key: str | None
+    labels: str
+    due_at: datetime
+    planned_us: int = 0
+    slot_us: int = 0
+
+
+class Overrides(NamedTuple):
+    """Hold what a scatter says instead of its tasks; None leaves it to the task."""
+
+    queue_name: str | None = None
+    priority: int | None = None
+    expires: timedelta | None = None
+
+
+class Place(NamedTuple):
+    """Say where in which batch the rows belong."""
+
+    batch_id: int | None = None
+    first_position: int = 0
+    overrides: Overrides = Overrides()
+
+
+NOWHERE = Place()
+
+
+class Written(NamedTuple):
+    """Hold the new ids in the order of the plans, and those whose key was alive already."""
+
+    ids: list[str]
+    taken: set[str]
+
+
+def write(
+    using: str, plans: Sequence[Plan], place: Place = NOWHERE, *, callback_of: int | None = None
+) -> Written:
+    """Insert one row a plan, as `scheduled`, in one statement; must run inside a transaction.
+
+    The row of a key that is alive already is not written: its id is in `taken`.
+    """
+    rows = _rows(using, plans, place)
+    keyed = any(plan.key is not None for plan in plans)
+    scheduled = {"status": Execution.Status.SCHEDULED.value, "callback_of": callback_of}
+    bulk.insert(
+        using,
+        Execution,
+        COLUMNS,
+        rows,
+        constants=_fixed(using, place) | scheduled,
+        unless_taken="live_key" if keyed else None,
+    )
+    ids = [str(row[0]) for row in rows]
+    return Written(ids, _left_out(using, rows) if keyed else set())
+
+
+def write_skipped(using: str, plans: Sequence[Plan], written: Written, place: Place) -> None:
+    """Insert those plans of a batch whose key was alive, as `skipped`."""
+    skipped = []
+    for row, id_ in zip(_rows(using, plans, place), written.ids, strict=True):
+        if id_ in written.taken:
+            row[0], row[_LIVE_KEY] = id_, None
+            skipped.append(row)
+    fixed = _fixed(using, place)
+    finished = {"status": Execution.Status.SKIPPED.value, "finished_at": fixed["created_at"]}
+    bulk.insert(using, Execution, COLUMNS, skipped, constants=fixed | finished)
+
+
+def _rows(using: str, plans: Sequence[Plan], place: Place) -> list[list[Any]]:
+    connection = connections[using]
+    rows: list[list[Any]] = []
+    ids = uuid7_hexes(len(plans))
+    seen: dict[Runnable, tuple[Any, ...]] = {}
+    for position, plan in enumerate(plans, place.first_position):
+        task = plan.task
+        if task not in seen:
+            seen[task] = _policies(task, place.overrides)
+        queue_name, priority, max_attempts, expires, expires_ms = seen[task]
+        due_at = plan.due_at
+        expires_at = None
+        if expires is not None:
+            expires_at = bulk.moment_text(due_at + expires, connection)
+        rows.append(
+            [
+                ids[position - place.first_position],
+                position,
+                task.name,
+                plan.args,
+                plan.kwargs,
+                plan.key,
+                plan.key,
+                plan.labels,
+                queue_name,
+                priority,
+                max_attempts,
+                bulk.moment_text(due_at, connection),
+                expires_ms,
+                expires_at,
+                plan.planned_us // 1000,
+                plan.slot_us // 1000,
+            ]
+        )
+    return rows
+
+
+def _policies(task: Runnable, overrides: Overrides) -> tuple[Any, ...]:
+    expires = task.expires if overrides.expires is None else overrides.expires
+    return (
+        overrides.queue_name or task.queue_name,
+        task.priority if overrides.priority is None else overrides.priority,
+        task.max_attempts,
+        expires,
+        None if expires is None else expires // _MILLISECOND,
+    )
+
+
+def _fixed(using: str, place: Place) -> dict[str, Any]:
+    created_at = bulk.moment_text(now(), connections[using])
+    return {**_UNTOUCHED, "batch": place.batch_id, "created_at": created_at}
+
+
+def _left_out(using: str, rows: Sequence[Sequence[Any]]) -> set[str]:
+    keyed = [row[0] for row in rows if row[_KEY] is not None]
+    found = Execution.objects.using(using).filter(pk__in=keyed).values_list("pk", flat=True)
+    return set(keyed) - {id_.hex for id_ in found}

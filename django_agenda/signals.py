@@ -1,0 +1,35 @@
+"""What happened, for others to hear.
+
+All are sent with `send_robust` after the fact is stored: a receiver that raises changes nothing.
+The sender of execution signals is the Execution class, of batch signals the Batch class.
+
+    batch_scattered       batch
+    batch_finished        batch_id, status
+    execution_scheduled   entries: the broker entries of one chunk that Redis has taken
+    execution_started     claim (id, task_name, attempt ...), worker
+    execution_retried     outcome, due_at
+    execution_finished    outcome: id, status, error_class ...
+    broker_refused        error, count: a chunk that Redis did not take
+    trouble_began         part ("broker", "database"), error: said once, at the first failure
+    trouble_ended         part, seconds: how long it lasted
+    executions_healed     reason ("worker lost", "never enqueued" ...), count
+    worker_started        worker
+    worker_stopped        worker, reason
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+batch_scattered = Signal()
+batch_finished = Signal()
+execution_scheduled = Signal()
+execution_started = Signal()
+execution_retried = Signal()
+execution_finished = Signal()
+broker_refused = Signal()
+trouble_began = Signal()
+trouble_ended = Signal()
+executions_healed = Signal()
+worker_started = Signal()
+worker_stopped = Signal()

@@ -1,0 +1,92 @@
+"""Which names may run: what is registered, and functions of installed apps.
+
+A name that comes from the database never imports anything outside the installed apps, and
+nothing is reached through an attribute of something else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any, TypeVar
+
+from django.apps import apps
+
+from django_agenda.exceptions import UnknownTask
+
+from .function import check_function
+from .task import Task
+
+T = TypeVar("T", bound="Task[..., Any]")
+
+_tasks: dict[str, Task[..., Any]] = {}
+
+
+def register(task: T) -> T:
+    """Make a task known in this process under its name; the last one of a name counts."""
+    _tasks[task.name] = task
+    return task
+
+
+def registered() -> dict[str, Task[..., Any]]:
+    """Return what is registered in this process, by name."""
+    return dict(_tasks)
+
+
+def resolve(reference: Any) -> Task[..., Any]:
+    """Return the task for a task, a module-level function, or a dotted path.
+
+    Raises UnknownTask for a name that nothing answers to, ValueError for a function that no
+    other process could find, TypeError for anything else.
+    """
+    check_reference(reference)
+    if isinstance(reference, Task):
+        return reference
+    if isinstance(reference, str):
+        return lookup(reference)
+    name = f"{reference.__module__}.{reference.__qualname__}"
+    known = _tasks.get(name)
+    if known is not None and known.function is reference:
+        return known
+    return register(Task(reference))
+
+
+def check_reference(reference: object) -> None:
+    """Raise for what can never name a task; a dotted path is trusted until it is resolved."""
+    if isinstance(reference, Task | str):
+        return
+    if not callable(reference):
+        raise TypeError(f"A task, a function or a dotted path is wanted, not {reference!r}")
+    check_function(reference)
+
+
+def lookup(name: str) -> Task[..., Any]:
+    """Return the task of that name, or raise UnknownTask."""
+    found = _tasks.get(name) or _find_in_installed_apps(name)
+    if found is None:
+        raise UnknownTask(name)
+    return found
+
+
+def _find_in_installed_apps(name: str) -> Task[..., Any] | None:
+    module_name, _, function_name = name.rpartition(".")
+    if not _belongs_to_an_app(module_name):
+        return None
+    try:
+        found = getattr(import_module(module_name), function_name, None)
+    except ModuleNotFoundError:
+        return None
+    if name in _tasks:
+        return _tasks[name]
+    if not inspect.isfunction(found) or found.__module__ != module_name:
+        return None
+    if found.__qualname__ != function_name:
+        return None
+    return register(Task(found))
+
+
+def _belongs_to_an_app(module_name: str) -> bool:
+    return any(
+        module_name == config.name or module_name.startswith(f"{config.name}.")
+        for config in apps.get_app_configs()
+    )

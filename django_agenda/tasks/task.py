@@ -1,0 +1,130 @@
+"""A function that can be run later, registered under its dotted path, with its policies."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from functools import update_wrapper
+from typing import Any, Generic, Literal, ParamSpec, TypeVar
+
+from django_agenda.policies.retry import Retry
+from django_agenda.policies.timeout import read_duration
+from django_agenda.timing.backoff import parse_backoff
+
+from .function import check_function
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
+MAX_PRIORITY = 100
+
+_NOT_YET = {
+    "atomic": False,
+    "concurrency": None,
+    "rate": None,
+    "cooldown": None,
+    "debounce": None,
+    "takes_context": False,
+    "cpu_bound": False,
+}
+
+
+class Task(Generic[P, R]):
+    """Run a function now when called, or later by its `name`.
+
+    Made by `@task`; immutable. `name` is always the dotted path of the function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        queue_name: str = "default",
+        priority: int = 0,
+        max_attempts: int = 1,
+        backoff: Any = None,
+        retry_on: Any = Exception,
+        give_up_on: Any = (),
+        timeout: timedelta | float | None = None,
+        expires: timedelta | float | None = None,
+        on_worker_lost: Literal["retry", "fail"] = "retry",
+        redact: tuple[str, ...] | list[str] = (),
+        **later: Any,
+    ) -> None:
+        check_function(function)
+        _refuse_what_is_not_enforced(later)
+        self.function = function
+        self.name = f"{function.__module__}.{function.__qualname__}"
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.queue_name = check_queue_name(queue_name)
+        self.priority = check_priority(priority)
+        self.retry = Retry(
+            max_attempts=max_attempts,
+            backoff=parse_backoff(backoff),
+            retry_on=retry_on,
+            give_up_on=give_up_on,
+        )
+        self.timeout = read_duration("timeout", timeout)
+        self.expires = read_duration("expires", expires)
+        if on_worker_lost not in ("retry", "fail"):
+            raise ValueError(f"'on_worker_lost' must be 'retry' or 'fail', not {on_worker_lost!r}")
+        self.on_worker_lost = on_worker_lost
+        self.redact = _read_names(function, redact)
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run here and now, like the plain function."""
+        return self.function(*args, **kwargs)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run here and now; django.tasks has the same name for it."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def max_attempts(self) -> int:
+        """Return how often it is tried in all."""
+        return self.retry.max_attempts
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+
+def check_queue_name(name: str) -> str:
+    """Return the name, or raise ValueError when it is not 1 to 64 of a-z 0-9 _ . and dashes."""
+    if not isinstance(name, str) or not QUEUE_NAME.fullmatch(name):
+        raise ValueError(f"A queue name must be 1 to 64 of a-z, 0-9, '_', '.', '-', not {name!r}")
+    return name
+
+
+def check_priority(priority: int) -> int:
+    """Return the priority, or raise when it is not a whole number from -100 to 100."""
+    if not isinstance(priority, int) or isinstance(priority, bool):
+        raise TypeError(f"'priority' must be a whole number, not {priority!r}")
+    if abs(priority) > MAX_PRIORITY:
+        raise ValueError(f"'priority' must be from -100 to 100, not {priority}")
+    return priority
+
+
+def _refuse_what_is_not_enforced(options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name not in _NOT_YET:
+            raise TypeError(f"@task has no option {name!r}")
+        if value != _NOT_YET[name]:
+            raise NotImplementedError(
+                f"@task option {name!r} is not enforced by this version, so {name}={value!r}"
+                " is refused rather than ignored"
+            )
+
+
+def _read_names(function: Callable[..., Any], names: Any) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"'redact' must be a list or tuple of argument names, not {names!r}")
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in names:
+        if name not in parameters and not takes_any:
+            raise ValueError(f"'redact' names {name!r}, which is no argument of the task")
+    return tuple(names)

@@ -1,0 +1,1 @@
+"""Tell when things happen: values and arithmetic that are told the time and never ask."""

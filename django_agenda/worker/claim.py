@@ -1,0 +1,48 @@
+"""What a worker holds of an execution that it has claimed, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django_agenda.tasks.task import Task
+
+
+class Claim(NamedTuple):
+    """Hold a claimed row; `args` and `kwargs` are JSON texts, `attempt` counts from 1."""
+
+    id: str
+    batch_id: int | None
+    task_name: str
+    args: str
+    kwargs: str
+    attempt: int
+    max_attempts: int
+    crashes: int
+    due_at: datetime
+    expires_ms: int | None
+    key: str | None
+    queue_name: str
+    priority: int
+    task: Task[..., Any]
+    starts: float
+    """The moment of the monotonic clock before which it must not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Hold how an attempt ended; `retry_at` is set when the execution is to run again."""
+
+    claim: Claim
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    run_ms: int
+    return_value: str | None = None
+    stage: str = ""
+    error_class: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    error_fingerprint: str = ""
+    retry_at: datetime | None = None

@@ -1,0 +1,125 @@
+"""Pop what is due from the broker, and claim its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.db import close_old_connections
+
+from django_agenda.broker import broker
+from django_agenda.clock import monotonic
+from django_agenda.conf import Settings
+from django_agenda.models.worker import Worker
+from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.miss import miss
+
+from .alarm import Alarm
+from .claim import Claim
+from .claims import claim, refused
+from .hands import Hands
+from .options import Options
+from .queues import Queues
+
+MILLISECOND = timedelta(milliseconds=1)
+# How often a worker that ends by itself looks whether it may.
+PAUSE = 0.02
+# A claim is asked for this much before the moment, so that its round trips are over by then.
+LEAD = 0.05
+# What the broker calls due may be this much ahead of the database's rows, which are exact.
+ROUNDING = MILLISECOND
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Claimer:
+    """Keep the pools busy, and no more than that; `tick` is one look at the broker."""
+
+    def __init__(
+        self,
+        using: str,
+        settings: Settings,
+        queues: Queues,
+        hands: Hands,
+        alarm: Alarm,
+        *,
+        worker: Callable[[], Worker],
+        may_claim: Callable[[], bool],
+        start: Callable[[Claim], None],
+        is_quiet: Callable[[], bool],
+        enough: Callable[[str], None],
+        options: Options,
+    ) -> None:
+        self._using = using
+        self._queues = queues
+        self._hands = hands
+        self._alarm = alarm
+        self._worker = worker
+        self._may_claim = may_claim
+        self._start = start
+        self._is_quiet = is_quiet
+        self._enough = enough
+        self._options = options
+        self._reach = settings.LOOKAHEAD
+        ends_itself = options.burst or options.max_tasks is not None
+        self._longest = PAUSE if ends_itself else settings.MAX_BLOCK.total_seconds()
+
+    def tick(self) -> float:
+        """Claim once; return the seconds until there is something to claim again."""
+        is_quiet = self._is_quiet()
+        room = self._room()
+        if room <= 0:
+            if is_quiet and self._has_had_its_fill():
+                self._enough("max tasks")
+            return self._longest
+        names = self._queues.served()
+        ahead = min(self._hands.free, room)
+        before = monotonic()
+        found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
+        starts = before + (monotonic() - before) / 2
+        moment = _EPOCH + timedelta(microseconds=found.now_us)
+        if found.ids:
+            self._take(found.ids, moment, starts)
+        elif is_quiet and not found.more and self._options.burst:
+            self._enough("nothing is due")
+        if found.more or len(found.ids) >= room:
+            return 0.0 if self._room() > 0 else self._longest
+        return self._wait(found, moment, starts, ahead)
+
+    def take(self, ids: list[str], moment: datetime, starts: float) -> int:
+        """Claim these ids, and hand over those that are this worker's now; return how many."""
+        horizon = moment + self._reach + ROUNDING
+        close_old_connections()
+        claimed = claim(
+            self._using, self._worker(), ids, moment=moment, starts=starts, horizon=horizon
+        )
+        self._hands.take(len(claimed.claims))
+        now = monotonic()
+        self._alarm.add([one for one in claimed.claims if one.starts > now])
+        for one in claimed.claims:
+            if one.starts <= now:
+                self._start(one)
+        return len(claimed.claims) + claimed.unknown
+
+    def _take(self, ids: list[str], moment: datetime, starts: float) -> None:
+        if self.take(ids, moment, starts) < len(ids):
+            later, expired = refused(self._using, ids, moment)
+            enqueue(later)
+            miss(self._using, expired, moment)
+
+    def _room(self) -> int:
+        room = self._hands.room() if self._may_claim() else 0
+        most = self._options.max_tasks
+        return room if most is None else min(room, most - self._hands.started)
+
+    def _has_had_its_fill(self) -> bool:
+        most = self._options.max_tasks
+        return most is not None and self._hands.started >= most
+
+    def _wait(self, found: broker.Claims, moment: datetime, starts: float, ahead: int) -> float:
+        if found.next_due_ms is None:
+            return self._longest
+        due = _EPOCH + timedelta(milliseconds=found.next_due_ms)
+        lead = LEAD if ahead > len(found.ids) else 0.0
+        passed = monotonic() - starts
+        wait = (due - moment).total_seconds() - passed - lead
+        return min(self._longest, max(0.001, wait))

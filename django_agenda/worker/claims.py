@@ -1,0 +1,192 @@
+"""The claim itself: rows from waiting to running, and back when they were not started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connections, transaction
+from django.db.models import Value
+
+from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.exceptions import UnknownTask
+from django_agenda.models import bulk, counters
+from django_agenda.models.execution import Execution
+from django_agenda.models.worker import Worker
+from django_agenda.tasks.registry import lookup
+
+from .claim import Claim
+
+_RETURNED = (
+    "id",
+    "batch",
+    "task_name",
+    "args",
+    "kwargs",
+    "attempts",
+    "max_attempts",
+    "crashes",
+    "due_at",
+    "expires_ms",
+    "key",
+    "queue_name",
+    "priority",
+    "failed_stage",
+)
+_RUNNING = Execution.Status.RUNNING.value
+_SCHEDULED = Execution.Status.SCHEDULED.value
+_PENDING = Execution.Status.PENDING.value
+
+
+class Claimed(NamedTuple):
+    """Hold what a worker may run, and what it gave back because it knows no such task."""
+
+    claims: list[Claim]
+    unknown: int
+
+
+def claim(
+    using: str,
+    worker: Worker,
+    ids: Sequence[str],
+    *,
+    moment: datetime,
+    starts: float,
+    horizon: datetime,
+) -> Claimed:
+    """Take those of these executions that wait and are due by `horizon`.
+
+    `moment` and `starts` are one and the same instant, of the broker's clock and of the monotonic
+    one. What the guard refuses is left as it is: see refused().
+    """
+    connection = connections[using]
+    with transaction.atomic(using):
+        rows = _take(using, worker, ids, moment, horizon)
+        counters.apply(
+            using, counters.tally((row[1], _status_before(row[13]), _RUNNING) for row in rows)
+        )
+    claims: list[Claim] = []
+    strangers: list[tuple[Any, ...]] = []
+    for row in rows:
+        try:
+            task = lookup(row[2])
+        except UnknownTask:
+            strangers.append(row)
+            continue
+        due_at = bulk.read_moment(row[8], connection)
+        claims.append(
+            Claim._make(
+                (
+                    bulk.read_id(row[0]),
+                    *row[1:8],
+                    due_at,
+                    *row[9:13],
+                    task,
+                    starts + max(0.0, (due_at - moment).total_seconds()),
+                )
+            )
+        )
+    if strangers:
+        tokens = [(bulk.read_id(row[0]), row[5]) for row in strangers]
+        give_back(using, worker, tokens, held_by=Execution.UNKNOWN_TASK)
+    return Claimed(claims, len(strangers))
+
+
+def give_back(
+    using: str, worker: Worker, tokens: Sequence[tuple[str, int]], *, held_by: str = ""
+) -> list[Entry]:
+    """Let go of claims, given as (id, attempt), that were not started: the attempt is not counted.
+
+    Returns what is to be enqueued, now that the rows wait again.
+    """
+    if not tokens:
+        return []
+    with transaction.atomic(using):
+        rows = bulk.update(
+            using,
+            Execution,
+            ("id", "attempts"),
+            [list(token) for token in sorted(tokens)],
+            changes={
+                "status": Value(_SCHEDULED),
+                "attempts": "e.attempts - 1",
+                "claimed_by": "NULL",
+                "worker": "''",
+                "started_at": "NULL",
+                "held_by": Value(held_by),
+            },
+            guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
+            guard_params=[_identity(using, worker)],
+            returning=("id", "queue_name", "due_at", "priority", "batch"),
+        )
+        counters.apply(using, counters.tally((row[4], _RUNNING, _SCHEDULED) for row in rows))
+    if held_by:
+        return []
+    connection = connections[using]
+    return [
+        Entry(bulk.read_id(row[0]), row[1], due_ms(bulk.read_moment(row[2], connection)), row[3])
+        for row in rows
+    ]
+
+
+def refused(using: str, ids: Sequence[str], moment: datetime) -> tuple[list[Entry], list[str]]:
+    """Look at ids whose claim was refused: return those that wait for later, and the expired."""
+    waiting = Execution.objects.using(using).filter(
+        pk__in=list(ids), status__in=Execution.WAITING, held_by=""
+    )
+    later: list[Entry] = []
+    expired: list[str] = []
+    for row in waiting.only("id", "queue_name", "due_at", "priority", "expires_at"):
+        if row.expires_at is not None and row.expires_at < moment:
+            expired.append(row.pk.hex)
+        elif row.due_at > moment:
+            later.append(Entry(row.pk.hex, row.queue_name, due_ms(row.due_at), row.priority))
+    return later, expired
+
+
+def _take(
+    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
+) -> list[tuple[Any, ...]]:
+    connection = connections[using]
+    workers = connection.ops.quote_name(Worker._meta.db_table)
+    me = _identity(using, worker)
+    now_text = bulk.moment_text(moment, connection)
+    return bulk.update(
+        using,
+        Execution,
+        ("id",),
+        [[id_] for id_ in sorted(ids)],
+        changes={
+            "status": Value(_RUNNING),
+            "attempts": "e.attempts + 1",
+            "claimed_by": Value(me),
+            "worker": Value(worker.name),
+            # Not before its moment, but seldom exact: the outcome writes it anew.
+            "started_at": Value(now_text),
+            "held_by": "''",
+        },
+        guard=(
+            "e.status IN ('scheduled', 'pending') AND e.held_by IN ('', %s) AND e.due_at <= %s"
+            " AND (e.expires_at IS NULL OR e.expires_at >= %s) AND EXISTS"
+            f" (SELECT 1 FROM {workers} w WHERE w.id = %s AND w.status IN ('active', 'draining'))"
+        ),
+        guard_params=[
+            Execution.UNKNOWN_TASK,
+            bulk.moment_text(horizon, connection),
+            now_text,
+            me,
+        ],
+        returning=_RETURNED,
+        skip_locked=True,
+    )
+
+
+def _status_before(failed_stage: str) -> str:
+    # A row that the broker refused carries that as its error until it is enqueued or ends.
+    return _PENDING if failed_stage == Execution.Stage.ENQUEUE else _SCHEDULED
+
+
+def _identity(using: str, worker: Worker) -> Any:
+    field = Worker._meta.get_field("id")
+    return field.get_db_prep_value(worker.pk, connections[using])

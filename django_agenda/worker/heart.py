@@ -1,0 +1,81 @@
+"""Say that this worker lives, by the database's clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import close_old_connections
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from django_agenda.clock import monotonic
+from django_agenda.models.identity import uuid7
+from django_agenda.models.worker import Worker
+
+SELF_FENCE = 0.8
+
+
+class Heart:
+    """Keep the worker's row, whose `beat_at` is the lease on everything it has claimed."""
+
+    def __init__(self, using: str, worker: Worker, interval: timedelta, ttl: timedelta) -> None:
+        self._using = using
+        self.worker = worker
+        self._interval = interval.total_seconds()
+        self._trusted = ttl.total_seconds() * SELF_FENCE
+        self._beat_at = monotonic()
+        self.counts: Callable[[], dict[str, int]] = dict
+
+    @property
+    def is_trusted(self) -> bool:
+        """Tell whether no other worker can have declared this one lost yet."""
+        return monotonic() - self._beat_at < self._trusted
+
+    def register(self) -> None:
+        """Write the row of a new incarnation."""
+        began = monotonic()
+        self.worker.pk = uuid7()
+        self.worker.save(using=self._using, force_insert=True)
+        self._rows().update(started_at=Now(), beat_at=Now())
+        self._beat_at = began
+
+    def tick(self) -> float:
+        """Beat once; a worker that was declared lost begins a new incarnation."""
+        close_old_connections()
+        began = monotonic()
+        living = self._rows().filter(status__in=Worker.LIVING)
+        if living.update(beat_at=Now(), **self.counts()):
+            self._beat_at = began
+        else:
+            self.register()
+        return self._interval
+
+    def drain(self) -> None:
+        """Show that it takes no more."""
+        self._rows().update(status=Worker.Status.DRAINING)
+
+    def stop(self) -> None:
+        """Show that it has ended, with nothing left in its hands."""
+        self._rows().update(
+            status=Worker.Status.STOPPED, stopped_at=Now(), beat_at=Now(), **self.counts()
+        )
+
+    def _rows(self) -> QuerySet[Worker]:
+        return Worker.objects.using(self._using).filter(pk=self.worker.pk)
+
+
+def new_worker(name: str | None, *, queues: str, concurrency: int, version: str) -> Worker:
+    """Return the row of this process, not yet saved; its name is host:pid unless one is given."""
+    hostname = socket.gethostname()[:255]
+    pid = os.getpid()
+    return Worker(
+        name=name or f"{hostname[:100]}:{pid}",
+        hostname=hostname,
+        pid=pid,
+        queues=queues,
+        concurrency=concurrency,
+        version=version,
+    )

@@ -1,0 +1,128 @@
+"""Where bodies run: threads for plain functions, one event loop for coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from queue import SimpleQueue
+from typing import Any
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from django.db import connections
+
+from .claim import Claim, Outcome
+from .deadline import Deadlines
+from .runner import arun, run
+
+Done = Callable[[Outcome], None]
+
+
+class Threads:
+    """Run plain functions in so many threads, in the order in which they come."""
+
+    def __init__(self, size: int, worker_name: str, done: Done) -> None:
+        self._waiting: SimpleQueue[Claim | None] = SimpleQueue()
+        self._worker_name = worker_name
+        self._done = done
+        self._deadlines = Deadlines()
+        self._size = size
+        self._threads: list[threading.Thread] = []
+        self.running: dict[int, Claim] = {}
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._deadlines.start()
+        for number in range(self._size):
+            thread = threading.Thread(target=self._work, name=f"agenda-run-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def put(self, claim: Claim) -> None:
+        """Run it as soon as a thread is free."""
+        self._waiting.put(claim)
+
+    def empty(self) -> list[Claim]:
+        """Return what was not started, and let each thread end after what it runs."""
+        left: list[Claim] = []
+        while not self._waiting.empty():
+            claim = self._waiting.get()
+            if claim is not None:
+                left.append(claim)
+        for _ in self._threads:
+            self._waiting.put(None)
+        return left
+
+    def join(self, seconds: float) -> None:
+        """Wait for the threads to end, once they were told so."""
+        self._deadlines.stop()
+        for thread in self._threads:
+            thread.join(seconds)
+
+    def _work(self) -> None:
+        me = threading.get_ident()
+        try:
+            while (claim := self._waiting.get()) is not None:
+                self.running[me] = claim
+                outcome = run(claim, self._worker_name, self._deadlines)
+                del self.running[me]
+                self._done(outcome)
+        finally:
+            connections.close_all()
+
+
+class Coroutines:
+    """Run coroutines in one event loop, in a thread of its own that is started when needed."""
+
+    def __init__(self, worker_name: str, done: Done) -> None:
+        self._worker_name = worker_name
+        self._done = done
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.running: dict[int, Claim] = {}
+
+    def put(self, claim: Claim) -> None:
+        """Run it now."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="agenda-loop", daemon=True
+            )
+            self._thread.start()
+        self._loop.call_soon_threadsafe(self._begin, claim)
+
+    def join(self, seconds: float) -> None:
+        """Stop the loop; what still runs in it is abandoned."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(seconds)
+            if not self._thread.is_alive():
+                self._loop.close()
+
+    def _begin(self, claim: Claim) -> None:
+        # The loop itself keeps only weak references to its tasks.
+        task = asyncio.ensure_future(self._run(claim))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, claim: Claim) -> None:
+        self.running[id(claim)] = claim
+        async with ThreadSensitiveContext() as context:
+            outcome = await arun(claim, self._worker_name, _limited)
+            if context in SyncToAsync.context_to_thread_executor:
+                await sync_to_async(connections.close_all)()
+        del self.running[id(claim)]
+        self._done(outcome)
+
+
+async def _limited(limit: timedelta, body: Awaitable[Any]) -> Any:
+    scope = asyncio.timeout(limit.total_seconds())
+    try:
+        async with scope:
+            return await body
+    except TimeoutError:
+        if scope.expired():
+            raise TimeoutError(f"It took longer than {limit}") from None
+        raise

@@ -1,0 +1,124 @@
+"""Take back what lost workers had claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.clock import now
+from django_agenda.conf import get_settings
+from django_agenda.exceptions import UnknownTask
+from django_agenda.models import bulk, counters
+from django_agenda.models.attempt import Attempt
+from django_agenda.models.errors import fingerprint
+from django_agenda.models.execution import Execution
+from django_agenda.models.worker import Worker
+from django_agenda.scheduling.callbacks import fire
+from django_agenda.tasks.registry import lookup
+
+_REASON = "Its worker was lost while it ran"
+_STAGE = Execution.Stage.LOST.value
+_RUNNING = Execution.Status.RUNNING.value
+
+
+def declare_lost(using: str, ttl: timedelta) -> int:
+    """Mark workers whose lease has lapsed; from here on their claims are void."""
+    silent = Worker.objects.using(using).filter(status__in=Worker.LIVING, beat_at__lt=Now() - ttl)
+    return silent.update(status=Worker.Status.LOST, stopped_at=Now())
+
+
+def rescue(using: str) -> tuple[int, list[Entry]]:
+    """Schedule what runs under no living worker, or fail it when that happened too often.
+
+    Returns how many, and what is to be enqueued. A crash is counted apart from the tries.
+    """
+    living = Worker.objects.using(using).filter(status__in=Worker.LIVING)
+    orphans = Execution.objects.using(using).filter(
+        Q(claimed_by__isnull=True) | ~Q(claimed_by__in=living.values("pk")),
+        status=Execution.Status.RUNNING,
+    )
+    found = list(orphans.order_by("due_at")[: get_settings().CHUNK_SIZE])
+    if not found:
+        return 0, []
+    limit = get_settings().MAX_CRASHES
+    again = [row for row in found if _may_run_again(row, limit)]
+    with transaction.atomic(using):
+        taken = _take_back(using, found, {row.pk for row in again})
+        _write_attempts(using, [row for row in found if row.pk.hex in taken])
+        moves = (
+            (row.batch_id, _RUNNING, taken[row.pk.hex]) for row in found if row.pk.hex in taken
+        )
+        entries = fire(using, counters.apply(using, counters.tally(moves)))
+    entries += [
+        Entry(row.pk.hex, row.queue_name, due_ms(row.due_at), row.priority)
+        for row in again
+        if row.pk.hex in taken
+    ]
+    return len(taken), entries
+
+
+def _may_run_again(row: Execution, limit: int) -> bool:
+    try:
+        wish = lookup(row.task_name).on_worker_lost
+    except UnknownTask:
+        wish = "retry"
+    return wish == "retry" and row.crashes + 1 < limit
+
+
+def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[str, str]:
+    connection = connections[using]
+    finished_at = bulk.moment_text(now(), connection)
+    mark = fingerprint(_STAGE, "WorkerLost", _REASON)
+    values = [
+        [row.pk.hex, row.attempts, "scheduled", None, ""]
+        if row.pk in again
+        else [row.pk.hex, row.attempts, "failed", finished_at, mark]
+        for row in sorted(rows, key=lambda row: row.pk)
+    ]
+    living = connection.ops.quote_name(Worker._meta.db_table)
+    changed = bulk.update(
+        using,
+        Execution,
+        ("id", "attempts", "status", "finished_at", "error_fingerprint"),
+        values,
+        changes={
+            "status": "x.status",
+            "finished_at": "x.finished_at",
+            "error_fingerprint": "x.error_fingerprint",
+            "failed_stage": f"CASE WHEN x.status = 'failed' THEN '{_STAGE}' ELSE '' END",
+            "error_class": "CASE WHEN x.status = 'failed' THEN 'WorkerLost' ELSE '' END",
+            "error_message": f"CASE WHEN x.status = 'failed' THEN '{_REASON}' ELSE '' END",
+            "live_key": "CASE WHEN x.status = 'scheduled' THEN e.live_key END",
+            "crashes": "e.crashes + 1",
+            "claimed_by": "NULL",
+        },
+        guard=(
+            "e.status = 'running' AND e.attempts = x.attempts AND NOT EXISTS (SELECT 1 FROM"
+            f" {living} w WHERE w.id = e.claimed_by AND w.status IN ('active', 'draining'))"
+        ),
+        returning=("id", "status"),
+    )
+    return {bulk.read_id(row[0]): row[1] for row in changed}
+
+
+def _write_attempts(using: str, rows: Sequence[Execution]) -> None:
+    Attempt.objects.using(using).bulk_create(
+        Attempt(
+            execution_id=row.pk,
+            number=row.attempts,
+            outcome=Attempt.Outcome.LOST,
+            worker=row.worker,
+            due_at=row.due_at,
+            started_at=row.started_at,
+            finished_at=now(),
+            error_class="WorkerLost",
+            error_message=_REASON,
+        )
+        for row in rows
+    )

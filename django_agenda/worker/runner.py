@@ -1,0 +1,141 @@
+"""Run one body, and tell how it ended."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import close_old_connections
+
+from django_agenda.clock import monotonic, now
+from django_agenda.models import errors
+from django_agenda.models.execution import Execution
+from django_agenda.signals import execution_started
+from django_agenda.tasks.payload import decode, encode_result
+
+from .claim import Claim, Outcome
+from .deadline import Deadlines
+
+_PROJECT_FRAMES = 5
+
+
+def run(claim: Claim, worker_name: str, deadlines: Deadlines) -> Outcome:
+    """Run a body in this thread; whatever it raises becomes the outcome."""
+    started_at, began = _start(claim, worker_name)
+    try:
+        close_old_connections()
+        args, kwargs = decode(claim.args), decode(claim.kwargs)
+        call = claim.task.function
+        if claim.task.timeout is None:
+            result = call(*args, **kwargs)
+        else:
+            result = deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs))
+        text = _encoded(result)
+    except BaseException as error:  # noqa: BLE001
+        return _failed(claim, started_at, began, error)
+    finally:
+        close_old_connections()
+    return _succeeded(claim, started_at, began, text)
+
+
+async def arun(
+    claim: Claim, worker_name: str, limit: Callable[[timedelta, Awaitable[Any]], Awaitable[Any]]
+) -> Outcome:
+    """Run a coroutine in the running loop; see run()."""
+    started_at, began = _start(claim, worker_name)
+    try:
+        args, kwargs = decode(claim.args), decode(claim.kwargs)
+        body = claim.task.function(*args, **kwargs)
+        if claim.task.timeout is not None:
+            body = limit(claim.task.timeout, body)
+        text = _encoded(await body)
+    except BaseException as error:  # noqa: BLE001
+        return _failed(claim, started_at, began, error)
+    return _succeeded(claim, started_at, began, text)
+
+
+def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:
+    execution_started.send_robust(Execution, claim=claim, worker=worker_name)
+    return now(), monotonic()
+
+
+def _encoded(result: Any) -> str | None:
+    return None if result is None else encode_result(result)
+
+
+def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | None) -> Outcome:
+    return Outcome(
+        claim=claim,
+        status=Execution.Status.SUCCEEDED.value,
+        started_at=started_at,
+        finished_at=now(),
+        run_ms=_ms_since(began),
+        return_value=text,
+    )
+
+
+def _failed(claim: Claim, started_at: datetime, began: float, error: BaseException) -> Outcome:
+    is_late = isinstance(error, TimeoutError) and claim.task.timeout is not None
+    stage = Execution.Stage.TIMEOUT.value if is_late else Execution.Stage.RUN.value
+    name, message, frames, text = _described(error)
+    retry_at, trouble = _retry_at(claim, error)
+    status = Execution.Status.FAILED if retry_at is None else Execution.Status.SCHEDULED
+    return Outcome(
+        claim=claim,
+        status=status.value,
+        started_at=started_at,
+        finished_at=now(),
+        run_ms=_ms_since(began),
+        stage=stage,
+        error_class=name,
+        error_message=message + trouble,
+        traceback=text,
+        error_fingerprint=errors.fingerprint(stage, name, message, frames),
+        retry_at=retry_at,
+    )
+
+
+def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]:
+    """Return when to try again; a backoff that fails itself ends the execution and says so."""
+    tries = claim.attempt - claim.crashes
+    if tries >= claim.max_attempts:
+        return None, ""
+    try:
+        wait = claim.task.retry.delay_after(tries, error)
+        return (None if wait is None else now() + wait), ""
+    except Exception as failure:  # noqa: BLE001
+        return None, f" (and its backoff failed: {failure!r:.500})"
+
+
+def _described(error: BaseException) -> tuple[str, str, list[str], str]:
+    """Return class, message, frames and traceback, of an error that may refuse to be printed."""
+    try:
+        name = errors.storable(errors.class_name(type(error)), 255)
+    except Exception:  # noqa: BLE001
+        name = "Exception"
+    try:
+        message = errors.storable(str(error), errors.MAX_MESSAGE)
+    except Exception as failure:  # noqa: BLE001
+        message = f"(its message cannot be printed: {type(failure).__name__})"
+    try:
+        stack = traceback.extract_tb(error.__traceback__)[1:]
+        frames = [f"{frame.filename}:{frame.name}" for frame in stack[-_PROJECT_FRAMES:]]
+        text = "".join(traceback.format_exception(error, limit=-50, chain=_is_short(error)))
+        return name, message, frames, errors.storable(text, errors.MAX_TRACEBACK)
+    except Exception as failure:  # noqa: BLE001
+        return name, message, [], f"(its traceback cannot be printed: {type(failure).__name__})"
+
+
+def _is_short(error: BaseException) -> bool:
+    """Tell whether the chain of causes is short enough to be printed."""
+    seen = 0
+    cause: BaseException | None = error
+    while cause is not None and seen < 20:
+        cause, seen = cause.__cause__ or cause.__context__, seen + 1
+    return cause is None
+
+
+def _ms_since(began: float) -> int:
+    return round((monotonic() - began) * 1000)

@@ -1,0 +1,201 @@
+"""A worker process: its parts, how they start, and how they stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections, router
+
+from django_agenda.clock import monotonic
+from django_agenda.conf import get_settings
+from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.models.execution import Execution
+from django_agenda.models.worker import Worker
+from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.signals import worker_started, worker_stopped
+
+from .alarm import Alarm
+from .caretaker import Caretaker
+from .claim import Claim, Outcome
+from .claimer import Claimer
+from .claims import give_back
+from .hands import Hands
+from .heart import Heart, new_worker
+from .loop import Loop, Trouble
+from .options import Options
+from .pools import Coroutines, Threads
+from .recorder import Recorder
+from .shutdown import Shutdown
+from .waker import Waker
+
+DRAINED = 0
+INTERRUPTED = 1
+
+# How long the parts themselves may take to end, apart from the bodies.
+PARTS_TIMEOUT = 10.0
+
+
+class WorkerProcess:
+    """Run what is due, until a signal, or until the options say that it is enough."""
+
+    def __init__(self, options: Options, *, version: str = "") -> None:
+        settings = get_settings()
+        self.options = options
+        self._using = router.db_for_write(Execution)
+        self._trouble = Trouble()
+        self._shutdown = Shutdown()
+        row = new_worker(
+            options.worker_id,
+            queues=str(options.queues),
+            concurrency=options.concurrency,
+            version=version,
+        )
+        self._heart = Heart(self._using, row, settings.HEARTBEAT, settings.WORKER_TTL)
+        self._hands = Hands(options.concurrency, self._has_room)
+        self._recorder = Recorder(self._using, self._row, self._trouble)
+        self._threads = Threads(options.concurrency, row.name, self._done)
+        self._coroutines = Coroutines(row.name, self._done)
+        self._alarm = Alarm(self._start)
+        self._max_unsaved = settings.MAX_UNSAVED
+        self._heart.counts = self._counts
+        waker = Waker(options.queues, self._hands, settings.MAX_BLOCK.total_seconds())
+        claimer = Claimer(
+            self._using,
+            settings,
+            options.queues,
+            self._hands,
+            self._alarm,
+            worker=self._row,
+            may_claim=self._may_claim,
+            start=self._start,
+            is_quiet=self._is_quiet,
+            enough=self._enough,
+            options=options,
+        )
+        self._caretaker = Caretaker(
+            self._using, settings, self._hands, worker=self._row, take=claimer.take
+        )
+        self._loops = {
+            "claimer": Loop("claimer", claimer.tick, self._trouble),
+            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble),
+            "waker": Loop("waker", waker.tick, self._trouble),
+            "heart": Loop("heart", self._heart.tick, self._trouble),
+        }
+        waker.wake = self._loops["claimer"].wake
+
+    def run(self) -> int:
+        """Work until told to stop; return the exit code."""
+        with self._shutdown:
+            if not self._register():
+                return DRAINED
+            worker_started.send_robust(Worker, worker=self._row())
+            self._begin()
+            self._shutdown.wait(None)
+            code = self._stop()
+        worker_stopped.send_robust(Worker, worker=self._row(), reason=self._shutdown.reason)
+        return code
+
+    def stop(self) -> None:
+        """Drain, as the first signal does; may be called from any thread."""
+        self._shutdown.request("stop() was called")
+
+    def _register(self) -> bool:
+        """Wait for the database, and write the worker's row; tell whether to go on."""
+        while not self._shutdown.count:
+            try:
+                self._heart.register()
+                if self.options.burst:
+                    self._caretaker.tick()
+            except (DatabaseError, InterfaceError, BrokerUnavailable) as error:
+                close_old_connections()
+                pause = self._trouble.met(error)
+                if isinstance(error, BrokerUnavailable):
+                    return True
+                self._shutdown.wait(pause)
+            else:
+                self._trouble.over()
+                return True
+        return False
+
+    def _begin(self) -> None:
+        self._recorder.start()
+        self._threads.start()
+        self._alarm.start()
+        for loop in self._loops.values():
+            loop.start()
+
+    def _stop(self) -> int:
+        deadline = monotonic() + self.options.shutdown_timeout.total_seconds()
+        for name in ("waker", "caretaker", "claimer"):
+            self._loops[name].stop()
+        for name in ("caretaker", "claimer"):
+            self._loops[name].join(PARTS_TIMEOUT)
+        self._safely(self._heart.drain)
+        self._let_go(self._alarm.empty() + self._threads.empty())
+        while self._hands.held and monotonic() < deadline:
+            if self._shutdown.wait(max(0.0, deadline - monotonic()), beyond=1):
+                break
+        running = [*self._threads.running.values(), *self._coroutines.running.values()]
+        code = DRAINED
+        if self._hands.held:
+            code = INTERRUPTED
+            self._let_go(running)
+        else:
+            self._threads.join(1.0)
+        self._end_parts()
+        return code
+
+    def _end_parts(self) -> None:
+        if not self._recorder.stop(PARTS_TIMEOUT):
+            self._recorder.give_up()
+        self._coroutines.join(1.0)
+        self._loops["heart"].stop()
+        self._loops["heart"].join(PARTS_TIMEOUT)
+        self._safely(self._heart.stop)
+        connections.close_all()
+
+    def _let_go(self, claims: list[Claim]) -> None:
+        """Give claims back, so that another worker can run them at once."""
+        tokens = [(claim.id, claim.attempt) for claim in claims]
+        self._hands.put_down(len(tokens))
+        self._safely(lambda: enqueue(give_back(self._using, self._row(), tokens)))
+
+    def _safely(self, step: Callable[[], object]) -> None:
+        """Do a step of the shutdown; what fails is healed by the caretaker of another worker."""
+        try:
+            close_old_connections()
+            step()
+        except (DatabaseError, InterfaceError, BrokerUnavailable) as error:
+            self._trouble.met(error)
+
+    def _start(self, claim: Claim) -> None:
+        pool = self._coroutines if claim.task.is_async else self._threads
+        pool.put(claim)
+
+    def _done(self, outcome: Outcome) -> None:
+        self._recorder.put(outcome)
+        self._hands.put_down(seconds=outcome.run_ms / 1000)
+
+    def _row(self) -> Worker:
+        return self._heart.worker
+
+    def _may_claim(self) -> bool:
+        return self._heart.is_trusted and self._recorder.unsaved < self._max_unsaved
+
+    def _is_quiet(self) -> bool:
+        return not self._hands.held and not self._recorder.unsaved
+
+    def _enough(self, reason: str) -> None:
+        self._shutdown.request(reason)
+
+    def _has_room(self) -> None:
+        self._loops["claimer"].wake()
+        if self._shutdown.count:
+            self._shutdown.poke()
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "running": self._hands.held,
+            "succeeded": self._recorder.succeeded,
+            "failed": self._recorder.failed,
+        }
