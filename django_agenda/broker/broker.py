@@ -30,8 +30,10 @@ class Claims(NamedTuple):
     ids: list[str]
 
 
-def add(entries: Iterable[Entry]) -> None:
-    """Put entries in, or move those that are there already; one call a queue.
+def add(entries: Iterable[Entry]) -> int:
+    """Put entries in, or move those that are there already; return how many are new.
+
+    One call a queue.
 
     Raises BrokerUnavailable when the server refuses or cannot be reached. Adding again is
     harmless, so whoever does not know what became of a call may repeat it.
@@ -39,10 +41,12 @@ def add(entries: Iterable[Entry]) -> None:
     by_queue: defaultdict[str, list[str | int]] = defaultdict(list)
     for entry in entries:
         by_queue[entry.queue_name] += (entry.due_ms * 256 + 100 - entry.priority, entry.id)
+    added = 0
     with _errors_named():
         for queue_name, scored in by_queue.items():
             named = (keys.due(queue_name), keys.wake(queue_name), keys.queues(), keys.wake_all())
-            script("add").run(client(), named, (queue_name, *scored))
+            added += script("add").run(client(), named, (queue_name, *scored))
+    return added
 
 
 def claim(queue_names: Sequence[str], *, limit: int, ahead: int, reach_ms: int) -> Claims:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connections, models
@@ -41,6 +42,7 @@ def insert(
     connection = connections[using]
     dialect = dialect_for(connection)
     fixed = dict(constants or {})
+    columns, rows = _without_uniform(columns, rows, fixed)
     targets = ", ".join(_quoted(connection, model, name) for name in (*fixed, *columns))
     values = ", ".join(["%s"] * len(fixed) + [f"x.{name}" for name in columns])
     source = dialect.source(connection, model, columns)
@@ -89,6 +91,23 @@ def update(
     )
     with connection.cursor() as cursor:
         return dialect.update(cursor, statement, _encode(list(rows)), list(guard_params))
+
+
+def _without_uniform(
+    columns: Sequence[str], rows: Sequence[Row], fixed: dict[str, Any]
+) -> tuple[Sequence[str], Sequence[Row]]:
+    """Move columns that have one value in all rows to `fixed`: they need not be sent so often."""
+    uniform = {
+        place
+        for place, values in enumerate(zip(*rows, strict=True))
+        if place and values.count(values[0]) == len(values)
+    }
+    if not uniform or len(rows) == 1:
+        return columns, rows
+    fixed |= {columns[place]: rows[0][place] for place in uniform}
+    # The first column twice, so that itemgetter gives a tuple even when nothing else differs.
+    kept = [0, *(place for place in range(len(columns)) if place not in uniform)]
+    return [columns[place] for place in kept[1:]], [row[1:] for row in map(itemgetter(*kept), rows)]
 
 
 def moment_text(moment: datetime | None, connection: BaseDatabaseWrapper) -> str | None:

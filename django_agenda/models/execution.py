@@ -84,7 +84,7 @@ class Execution(models.Model):
     args = PayloadField(_("arguments"), default=list)
     kwargs = PayloadField(_("keyword arguments"), default=dict)
     key = ExactCharField(_("key"), max_length=255, null=True, blank=True)
-    live_key = ExactCharField(max_length=255, null=True, unique=True, editable=False)
+    live_key = ExactCharField(max_length=255, null=True, editable=False)
     labels = LabelsField(_("labels"), default=list, blank=True)
     queue_name = models.CharField(_("queue"), max_length=64, default="default")
     priority = models.SmallIntegerField(_("priority"), default=0)
@@ -142,6 +142,9 @@ class Execution(models.Model):
         verbose_name = _("execution")
         verbose_name_plural = _("executions")
         ordering = ("batch", "position")
+        # Not unique=True, which on PostgreSQL brings a second index for LIKE.
+        constraints = (models.UniqueConstraint(fields=("live_key",), name="agenda_exec_live_key"),)
+        permissions = (("view_payload", "Can see arguments, results and tracebacks"),)
         indexes = (
             models.Index(fields=("batch", "position"), name="agenda_exec_position"),
             models.Index(

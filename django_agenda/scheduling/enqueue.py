@@ -35,17 +35,19 @@ class Waiting(NamedTuple):
     entry: Entry
 
 
-def enqueue(entries: Sequence[Entry]) -> None:
-    """Put entries into the broker; entries that it holds already are moved.
+def enqueue(entries: Sequence[Entry]) -> int:
+    """Put entries into the broker, and move those that it holds; return how many are new.
 
     Everything that is to run comes through here, after its row was committed. Raises
     BrokerUnavailable; what was taken until then stays in, and enqueueing again is harmless.
     """
     size = get_settings().CHUNK_SIZE
+    added = 0
     for first in range(0, len(entries), size):
         chunk = entries[first : first + size]
-        broker.add(chunk)
+        added += broker.add(chunk)
         execution_scheduled.send_robust(Execution, entries=chunk)
+    return added
 
 
 def enqueue_batch(using: str, batch_id: int) -> BrokerUnavailable | None:

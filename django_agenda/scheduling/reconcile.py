@@ -100,14 +100,16 @@ def miss_expired(using: str) -> int:
 
 
 def refill(using: str) -> int:
-    """Enqueue everything that waits, in the order of due times, and note that it was done."""
+    """Enqueue everything that waits, in the order of due times, and note that it was done.
+
+    Returns how many the broker had not.
+    """
     size = get_settings().CHUNK_SIZE
     count = 0
     rows = _rows(using).filter(status=Execution.Status.SCHEDULED).order_by("due_at", "pk")
     page = rows
     while found := list(page[:size]):
-        enqueue([entry_of(row) for row in found])
-        count += len(found)
+        count += enqueue([entry_of(row) for row in found])
         last = found[-1]
         page = rows.filter(Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, pk__gt=last.pk))
     broker.mark_filled()

@@ -95,9 +95,8 @@ def _jittered(
     for offset in offsets:
         low = offset - jitter if offset > jitter else 0
         high = min(offset + jitter, over)
-        planned = low + int(random() * (high - low + 1))
-        # Only beyond 2**53 microseconds (285 years) does a float reach the excluded bound.
-        yield tuple.__new__(Slot, (offset, min(planned, high)))
+        # Even 1 - 2**-53, the highest random(), times any n is rounded to less than n.
+        yield tuple.__new__(Slot, (offset, low + int(random() * (high - low + 1))))
 
 
 def _even(count: int, over: int, rng: Random) -> Iterator[int]:
@@ -127,7 +126,7 @@ def _half(over: int) -> int:
 
 def _random(count: int, over: int, rng: Random) -> Iterator[int]:
     for _ in range(count):
-        yield min(int(rng.random() * (over + 1)), over)
+        yield int(rng.random() * (over + 1))
 
 
 def _poisson(count: int, over: int, rng: Random) -> Iterator[int]:
@@ -147,7 +146,7 @@ def _ramp(count: int, over: int, rng: Random) -> Iterator[int]:
         return
     for i in range(1, count + 1):
         # A float may miss a very long over by some microseconds, and the last must not.
-        yield min(round(over * math.sqrt(i / count)), over) if i < count else over
+        yield round(over * math.sqrt(i / count)) if i < count else over
 
 
 def _checked(offsets: Iterator[timedelta], count: int, over: timedelta) -> Iterator[int]:

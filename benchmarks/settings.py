@@ -1,0 +1,43 @@
+"""Settings of the benchmarks; engine.py starts the servers and names them in the environment."""
+
+from __future__ import annotations
+
+import os
+
+SECRET_KEY = "only for benchmarks"
+USE_TZ = True
+TIME_ZONE = "UTC"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django_agenda",
+    "benchmarks",
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+DATABASES: dict[str, dict[str, object]]
+if os.environ["AGENDA_BENCH_DB"] == "postgres":
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "bench",
+            "USER": "agenda",
+            "HOST": os.environ["AGENDA_BENCH_PLACE"],
+            "CONN_MAX_AGE": None,
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": f"{os.environ['AGENDA_BENCH_PLACE']}/bench.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+        }
+    }
+
+DJANGO_AGENDA = {"REDIS": os.environ["AGENDA_BENCH_REDIS"], "PREFIX": "bench"}
