@@ -54,7 +54,7 @@ ci:  ## everything, in every cell that this machine can offer
 	@bash .ci/run
 
 bench: $(VENV)/.installed-test $(VENV)/.installed-bench  ## measure, side by side with others
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.engine $(ARGS)
 
 docs: $(VENV)/.installed-test $(VENV)/.installed-docs  ## build the documentation
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html $(ARGS)

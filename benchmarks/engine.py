@@ -59,9 +59,8 @@ def servers(database: str) -> Iterator[None]:
             from django.core.management import call_command
 
             call_command("migrate", verbosity=0)
-            print(
-                f"database: {database}, Python {sys.version.split()[0]}, Django {django.__version__}"
-            )
+            python = sys.version.split()[0]
+            print(f"database: {database}, Python {python}, Django {django.__version__}")
             yield
 
 

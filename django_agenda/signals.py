@@ -10,7 +10,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     execution_retried     outcome, due_at
     execution_finished    outcome: id, status, error_class ...
     broker_refused        error, count: a chunk that Redis did not take
-    trouble_began         part ("broker", "database"), error: said once, at the first failure
+    trouble_began         part ("broker", "database" or "worker"), error: at the first failure
     trouble_ended         part, seconds: how long it lasted
     executions_healed     reason ("worker lost", "never enqueued" ...), count
     worker_started        worker

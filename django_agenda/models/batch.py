@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
@@ -15,15 +15,11 @@ from django_agenda.clock import now
 from . import verbs
 from .fields import ExactCharField, LabelsField
 
-if TYPE_CHECKING:
-    from .execution import Execution
-
 
 def _status_rule() -> Case:
-    """Return the rule of a batch's status, the first that holds; see docs/lifecycle."""
+    """Return the rule of a batch's status, the first that holds; see docs/explanation/lifecycle."""
     ended = Q(total=F("succeeded") + F("failed") + F("missed") + F("cancelled") + F("skipped"))
     trouble = Q(failed__gt=0) | Q(missed__gt=0)
-    told = F("enqueued") + F("skipped") + F("cancelled") + F("missed")
     return Case(
         When(ended & trouble & Q(succeeded=0), then=Value("failed")),
         When(ended & trouble, then=Value("partly_failed")),
@@ -32,7 +28,7 @@ def _status_rule() -> Case:
         When(Q(paused_at__isnull=False), then=Value("paused")),
         When(Q(pending__gt=0), then=Value("partly_scheduled")),
         When(Q(running__gt=0) | Q(succeeded__gt=0) | Q(failed__gt=0), then=Value("running")),
-        When(Q(total__gt=told), then=Value("pending")),
+        When(Q(told_until__lt=F("total")), then=Value("pending")),
         default=Value("scheduled"),
     )
 
@@ -42,7 +38,7 @@ class Batch(models.Model):
 
     The eight counts always add up to `total` and equal the rows: they change in the transaction
     that changes the rows. The database itself derives `status` from them. `enqueued` counts what
-    the broker was told of, in the order of the positions: it is the outbox's mark.
+    the broker was told of; `told_until` is the position until which it was: the outbox's mark.
     """
 
     class Status(models.TextChoices):
@@ -91,6 +87,7 @@ class Batch(models.Model):
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
     pause_reason = models.CharField(max_length=255, blank=True, default="")
     enqueued = models.PositiveIntegerField(_("enqueued"), default=0)
+    told_until = models.PositiveIntegerField(default=0, editable=False)
     enqueue_error = models.TextField(_("enqueue error"), blank=True, default="")
     enqueue_failed_at = models.DateTimeField(_("enqueueing failed"), null=True, blank=True)
 
@@ -110,8 +107,6 @@ class Batch(models.Model):
         output_field=models.CharField(_("status"), max_length=16, choices=Status.choices),
         db_persist=True,
     )
-
-    executions: models.Manager[Execution]
 
     class Meta:
         verbose_name = _("batch")

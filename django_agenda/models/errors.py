@@ -14,7 +14,8 @@ _VARIABLE = (
     (re.compile(r"https?://\S+"), "<url>"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "<address>"),
     (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
-    (re.compile(r"'[^']*'|\"[^\"]*\""), "<text>"),
+    # A quoted word is a name or a value; a quoted sentence says what happened.
+    (re.compile(r"'[^'\s]*'|\"[^\"\s]*\""), "<text>"),
     (re.compile(r"(?<!\w)/[\w./-]+"), "<path>"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<n>"),
     (re.compile(r"\d+(?:[.:,]\d+)*"), "<n>"),

@@ -182,7 +182,7 @@ class Execution(models.Model):
         """Return its return value once it has succeeded.
 
         Raises ExecutionFailed, ExecutionCancelled, or TimeoutError after `timeout` (seconds or a
-        timedelta). Looks at the database ever less often, four times a second at first.
+        timedelta). Looks at the database ever less often, from 20 times a second to once.
         """
         return verbs.wait(self, timeout)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F, Min
 
 from django_agenda.broker import broker
 from django_agenda.broker.entry import Entry, due_ms
@@ -19,12 +19,8 @@ from django_agenda.models.errors import class_name, fingerprint
 from django_agenda.models.execution import Execution
 from django_agenda.signals import broker_refused, execution_scheduled
 
-_CLEARED = {
-    "failed_stage": "",
-    "error_class": "",
-    "error_message": "",
-    "error_fingerprint": "",
-}
+# The columns in which a pending row says why it is.
+_BLAME = ("failed_stage", "error_class", "error_message", "error_fingerprint")
 
 
 class Waiting(NamedTuple):
@@ -59,21 +55,19 @@ def enqueue_batch(using: str, batch_id: int) -> BrokerUnavailable | None:
     batch = Batch.objects.using(using).filter(pk=batch_id).first()
     if batch is None or batch.finished_at is not None or batch.paused_at is not None:
         return None
-    position = batch.enqueued
-    while True:
-        chunk = _waiting(using, batch_id, position)
-        if not chunk:
-            _mark(using, batch, batch.total)
-            return None
+    position = _first_untold(using, batch)
+    while chunk := _waiting(using, batch_id, position):
         try:
             enqueue([row.entry for row in chunk])
         except BrokerUnavailable as error:
-            _refuse_rest(using, batch, chunk[0].position, error)
+            _refuse_rest(using, batch_id, chunk[0].position, error)
             return error
         position = chunk[-1].position + 1
         if any(row.status == Execution.Status.PENDING for row in chunk):
-            _accept(using, [row.entry.id for row in chunk])
-        _mark(using, batch, position)
+            accept(using, [row.entry.id for row in chunk])
+        _mark(using, batch_id, position, len(chunk))
+    _mark(using, batch_id, batch.total, 0)
+    return None
 
 
 def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
@@ -88,7 +82,17 @@ def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
 
 def accept(using: str, ids: Sequence[str]) -> None:
     """Make those of these rows that are `pending` scheduled again: the broker has them now."""
-    _accept(using, ids)
+    with transaction.atomic(using):
+        accepted = bulk.update(
+            using,
+            Execution,
+            ("id",),
+            [[id_] for id_ in sorted(ids)],
+            changes={"status": "'scheduled'", **dict.fromkeys(_BLAME, "''")},
+            guard="e.status = 'pending'",
+            returning=("batch",),
+        )
+        counters.apply(using, counters.tally((row[0], "pending", "scheduled") for row in accepted))
 
 
 def entry_of(execution: Execution) -> Entry:
@@ -117,40 +121,34 @@ def _read(row: tuple[Any, ...], connection: Any) -> Waiting:
     return Waiting(position, status, Entry(bulk.read_id(id_), queue_name, moment, priority))
 
 
-def _mark(using: str, batch: Batch, position: int) -> None:
-    told = min(position, batch.total - batch.skipped)
-    Batch.objects.using(using).filter(pk=batch.pk, enqueued__lt=told).update(
-        enqueued=told, version=F("version") + 1
+def _first_untold(using: str, batch: Batch) -> int:
+    """Return the mark, or the first pending position when another process has passed it."""
+    if not batch.pending:
+        return batch.told_until
+    pending = Execution.objects.using(using).filter(batch=batch, status=Execution.Status.PENDING)
+    first = pending.aggregate(first=Min("position"))["first"]
+    return batch.told_until if first is None else min(batch.told_until, first)
+
+
+def _mark(using: str, batch_id: int, position: int, count: int) -> None:
+    Batch.objects.using(using).filter(pk=batch_id, told_until__lt=position).update(
+        told_until=position, enqueued=F("enqueued") + count, version=F("version") + 1
     )
 
 
-def _accept(using: str, ids: Sequence[str]) -> None:
+def _refuse_rest(using: str, batch_id: int, position: int, error: BrokerUnavailable) -> None:
     with transaction.atomic(using):
-        accepted = bulk.update(
-            using,
-            Execution,
-            ("id",),
-            [[id_] for id_ in sorted(ids)],
-            changes={"status": "'scheduled'", **dict.fromkeys(_CLEARED, "''")},
-            guard="e.status = 'pending'",
-            returning=("batch",),
+        batch = Batch.objects.using(using).get(pk=batch_id)
+        rows = Execution.objects.using(using).filter(
+            batch=batch,
+            position__gte=max(position, batch.told_until),
+            status=Execution.Status.SCHEDULED,
+            held_by="",
         )
-        counters.apply(using, counters.tally((row[0], "pending", "scheduled") for row in accepted))
-
-
-def _refuse_rest(using: str, batch: Batch, position: int, error: BrokerUnavailable) -> None:
-    rows = Execution.objects.using(using).filter(
-        batch=batch, position__gte=position, status=Execution.Status.SCHEDULED, held_by=""
-    )
-    with transaction.atomic(using):
         count = rows.update(status=Execution.Status.PENDING, **_blame(error))
-        counters.apply(using, {batch.pk: {"scheduled": -count, "pending": count}})
-        Batch.objects.using(using).filter(pk=batch.pk).update(
-            enqueue_error=str(error),
-            enqueue_failed_at=Case(
-                When(enqueue_failed_at__isnull=True, then=Value(now())),
-                default=F("enqueue_failed_at"),
-            ),
+        counters.apply(using, {batch_id: {"scheduled": -count, "pending": count}})
+        Batch.objects.using(using).filter(pk=batch_id).update(
+            enqueue_error=str(error), enqueue_failed_at=batch.enqueue_failed_at or now()
         )
     broker_refused.send_robust(Execution, error=error, count=count)
 
@@ -158,9 +156,6 @@ def _refuse_rest(using: str, batch: Batch, position: int, error: BrokerUnavailab
 def _blame(error: BrokerUnavailable) -> dict[str, str]:
     cause = error.__cause__ or error
     name = class_name(type(cause))
-    return {
-        "failed_stage": Execution.Stage.ENQUEUE,
-        "error_class": name,
-        "error_message": str(cause),
-        "error_fingerprint": fingerprint(Execution.Stage.ENQUEUE, name, str(cause)),
-    }
+    stage = Execution.Stage.ENQUEUE.value
+    mark = fingerprint(stage, name, str(cause))
+    return dict(zip(_BLAME, (stage, name, str(cause), mark), strict=True))

@@ -30,6 +30,6 @@ def miss(using: str, ids: Sequence[str], moment: datetime) -> int:
             "error_message": Value(_REASON),
             "error_fingerprint": Value(fingerprint(stage, "", _REASON)),
         },
-        guard="e.held_by = '' AND e.expires_at < %s",
-        guard_params=[bulk.moment_text(moment, connections[using])],
+        guard="e.held_by IN ('', %s) AND e.expires_at < %s",
+        guard_params=[Execution.UNKNOWN_TASK, bulk.moment_text(moment, connections[using])],
     )

@@ -6,7 +6,7 @@ They return how many executions they put right: in a healthy system 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,23 +27,35 @@ OVERDUE_AFTER = timedelta(seconds=1)
 _READ = ("id", "queue_name", "due_at", "priority", "status", "batch_id")
 
 
-def enqueue_unfinished_batches(using: str) -> int:
-    """Go on with batches whose enqueueing stopped short, by a refusal or a death."""
-    told = F("enqueued") + F("skipped") + F("cancelled") + F("missed")
-    short = Q(pending__gt=0) | Q(total__gt=told, scheduled__gt=0)
-    batches = Batch.objects.using(using).filter(
-        short,
-        finished_at=None,
-        paused_at=None,
-        created_at__lt=now() - get_settings().ENQUEUE_GRACE,
-    )
-    healed = 0
-    for batch in batches.order_by("pk")[:100]:
-        error = enqueue_batch(using, batch.pk)
-        if error is not None:
-            raise error
-        healed += max(batch.pending, batch.total - batch.enqueued - batch.skipped)
-    return healed
+class Unfinished:
+    """Look for batches whose enqueueing stopped short, by a refusal or a death.
+
+    One whose mark has moved since the last look is on its way, and left alone.
+    """
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._seen: dict[int, tuple[int, int]] = {}
+
+    def enqueue(self) -> int:
+        """Go on with those that did not move; raise what the broker says to the first refusal."""
+        short = Q(pending__gt=0) | Q(told_until__lt=F("total"))
+        batches = Batch.objects.using(self._using).filter(
+            short,
+            finished_at=None,
+            paused_at=None,
+            created_at__lt=now() - get_settings().ENQUEUE_GRACE,
+        )
+        seen, self._seen = self._seen, {}
+        healed = 0
+        for batch in batches.order_by("pk")[:100]:
+            self._seen[batch.pk] = (batch.told_until, batch.pending)
+            if seen.get(batch.pk) != self._seen[batch.pk]:
+                continue
+            if error := enqueue_batch(self._using, batch.pk):
+                raise error
+            healed += max(batch.pending, batch.total - batch.told_until)
+        return healed
 
 
 def enqueue_pending(using: str) -> int:
@@ -51,8 +63,7 @@ def enqueue_pending(using: str) -> int:
     rows = _rows(using).filter(status=Execution.Status.PENDING, batch=None).order_by("due_at")
     found = list(rows[: get_settings().CHUNK_SIZE])
     if found:
-        enqueue([entry_of(row) for row in found])
-        accept(using, [row.pk.hex for row in found])
+        _enqueue(using, found)
     return len(found)
 
 
@@ -72,10 +83,10 @@ class Overdue:
         """Enqueue what was missing at the last look too; return how many."""
         size = get_settings().CHUNK_SIZE
         overdue = _rows(self._using).filter(
-            status=Execution.Status.SCHEDULED, due_at__lt=now() - OVERDUE_AFTER
+            status__in=Execution.WAITING, due_at__lt=now() - OVERDUE_AFTER
         )
         lost = _missing(overdue.filter(pk__in=self._suspects)) if self._suspects else []
-        enqueue([entry_of(row) for row in lost])
+        _enqueue(self._using, lost)
         page = overdue if self._from is None else overdue.filter(due_at__gte=self._from)
         found = list(page.order_by("due_at")[:size])
         self._from = found[-1].due_at if len(found) == size else None
@@ -92,10 +103,13 @@ def _missing(rows: Iterable[Execution]) -> list[Execution]:
 def miss_expired(using: str) -> int:
     """End what waits and has expired."""
     moment = now()
-    rows = _rows(using).filter(
-        status__in=Execution.WAITING, due_at__lt=moment, expires_at__lt=moment
+    rows = Execution.objects.using(using).filter(
+        held_by__in=("", Execution.UNKNOWN_TASK),
+        status__in=Execution.WAITING,
+        due_at__lt=moment,
+        expires_at__lt=moment,
     )
-    ids = [row.pk.hex for row in rows[: get_settings().CHUNK_SIZE]]
+    ids = [id_.hex for id_ in rows.values_list("pk", flat=True)[: get_settings().CHUNK_SIZE]]
     return miss(using, ids, moment) if ids else 0
 
 
@@ -106,14 +120,23 @@ def refill(using: str) -> int:
     """
     size = get_settings().CHUNK_SIZE
     count = 0
-    rows = _rows(using).filter(status=Execution.Status.SCHEDULED).order_by("due_at", "pk")
-    page = rows
-    while found := list(page[:size]):
-        count += enqueue([entry_of(row) for row in found])
-        last = found[-1]
-        page = rows.filter(Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, pk__gt=last.pk))
+    for status in Execution.WAITING:
+        rows = _rows(using).filter(status=status).order_by("due_at", "pk")
+        page = rows
+        while found := list(page[:size]):
+            count += _enqueue(using, found)
+            last = found[-1]
+            page = rows.filter(Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, pk__gt=last.pk))
     broker.mark_filled()
     return count
+
+
+def _enqueue(using: str, rows: Sequence[Execution]) -> int:
+    added = enqueue([entry_of(row) for row in rows])
+    pending = [row.pk.hex for row in rows if row.status == Execution.Status.PENDING]
+    if pending:
+        accept(using, pending)
+    return added
 
 
 def _rows(using: str) -> QuerySet[Execution]:

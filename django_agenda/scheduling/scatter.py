@@ -69,8 +69,9 @@ class Options:
             event: "" if rest[event] is None else resolve(rest[event]).name
             for event in ("on_success", "on_failure", "on_complete")
         }
-        columns = {"name": name, "key": check_key(key), "labels": list(labels), **callbacks}
-        columns |= {"jitter": rest["jitter"], "seed": rest["seed"]}
+        columns: dict[str, Any] = {"name": name, "key": check_key(key), **callbacks}
+        columns["labels"] = list(labels)
+        columns |= {"jitter": rest["jitter"], "seed": _check_seed(rest["seed"])}
         columns["strategy"] = strategy if isinstance(strategy, str) else _name_of(strategy)
         overrides = Overrides(
             queue_name=None if queue_name is None else check_queue_name(queue_name),
@@ -95,7 +96,7 @@ def scatter(
     tasks = _Resolved()
     if isinstance(calls, list):
         for call in calls:
-            tasks.of(call)
+            tasks.of(_checked(call))
     told: list[BrokerUnavailable] = []
     in_transaction = transaction.get_connection(using).in_atomic_block
     with transaction.atomic(using):
@@ -108,9 +109,9 @@ def scatter(
             transaction.on_commit(tell, using=using)
     batch.refresh_from_db(using=using)
     if strict and told and not in_transaction:
-        raise PartiallyScheduled(
-            batch, scheduled=batch.total - batch.pending, pending=batch.pending
-        ) from told[0]
+        raise PartiallyScheduled(batch, scheduled=batch.enqueued, pending=batch.pending) from told[
+            0
+        ]
     return batch
 
 
@@ -142,6 +143,7 @@ def _plans(
     shared = labels_text(options.labels)
     start, over = window.start, timedelta
     for call in calls:
+        _checked(call)
         slot = next(slots, None)
         if slot is None:
             raise ValueError("The agenda gives more calls than its 'count' says")
@@ -160,6 +162,12 @@ def _plans(
         )
 
 
+def _checked(call: object) -> Call:
+    if not isinstance(call, Call):
+        raise TypeError(f"An agenda holds Calls, not {call!r}")
+    return call
+
+
 class _Resolved:
     """Resolve each way in which a task is named once."""
 
@@ -172,8 +180,6 @@ class _Resolved:
         except (KeyError, TypeError):
             task = self._known[call.task] = resolve(call.task)
             return task
-        except AttributeError:
-            raise TypeError(f"An agenda holds Calls, not {call!r}") from None
 
 
 def _write_all(
@@ -217,6 +223,12 @@ def _tell(using: str, batch_id: int, callbacks: list[Entry], told: list[BrokerUn
     batch_scattered.send_robust(Batch, batch=batch)
     if batch is not None and batch.finished_at is not None:
         batch_finished.send_robust(Batch, batch_id=batch_id, status=batch.status)
+
+
+def _check_seed(seed: int | None) -> int | None:
+    if seed is not None and not -(2**63) <= seed < 2**63:
+        raise ValueError(f"'seed' must fit into 64 bits, {seed} does not")
+    return seed
 
 
 def _name_of(strategy: Any) -> str:

@@ -70,13 +70,15 @@ def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
     plans = [_plan(index, call, moment) for index, call in enumerate(calls)]
     size = get_settings().CHUNK_SIZE
     ids: list[str] = []
+    entries: list[Entry] = []
     with transaction.atomic(using):
         for first in range(0, len(plans), size):
             chunk = plans[first : first + size]
             if replace:
                 _end_waiting(using, chunk)
-            ids += _write(using, chunk, replace=replace)
-        entries = _entries(plans, ids)
+            chunk_ids, new = _write(using, chunk, replace=replace)
+            ids += chunk_ids
+            entries += new
         transaction.on_commit(partial(_tell, using, entries), using=using)
     return _fetch(using, ids)
 
@@ -92,26 +94,36 @@ def _plan(index: int, call: Call, moment: datetime) -> Plan:
     return Plan(task, args, kwargs, check_key(call.key), labels_text(call.labels), due_at)
 
 
-def _write(using: str, plans: Sequence[Plan], *, replace: bool) -> list[str]:
-    """Write the plans; for a key that is alive, return the living one's id instead."""
+def _write(using: str, plans: Sequence[Plan], *, replace: bool) -> tuple[list[str], list[Entry]]:
+    """Write the plans; return an id for each, of the living one when its key is alive.
+
+    Returns as well what the broker is to be told of: the new ones only.
+    """
     written = write(using, plans)
     ids = list(written.ids)
+    entries: list[Entry] = []
     for place, plan in enumerate(plans):
-        if ids[place] in written.taken:
-            ids[place] = _take_key(using, plan, replace=replace)
-    return ids
+        is_new = ids[place] not in written.taken
+        if not is_new:
+            ids[place], is_new = _take_key(using, plan, replace=replace)
+        if is_new:
+            task = plan.task
+            entry = Entry(ids[place], task.queue_name, due_ms(plan.due_at), task.priority)
+            entries.append(entry)
+    return ids, entries
 
 
-def _take_key(using: str, plan: Plan, *, replace: bool) -> str:
+def _take_key(using: str, plan: Plan, *, replace: bool) -> tuple[str, bool]:
+    """Return the id of the living execution, or of a new one; the latter with True."""
     for _ in range(MAX_TRIES):
         if replace:
             _end_waiting(using, [plan])
         living = Execution.objects.using(using).filter(live_key=plan.key).first()
         if living is not None and (not replace or living.status == Execution.Status.RUNNING):
-            return str(living.pk.hex)
+            return str(living.pk.hex), False
         written = write(using, [plan])
         if not written.taken:
-            return written.ids[0]
+            return written.ids[0], True
     raise RuntimeError(f"The key {plan.key!r} changed hands {MAX_TRIES} times; try again")
 
 
@@ -120,18 +132,14 @@ def _end_waiting(using: str, plans: Sequence[Plan]) -> None:
     cancel(Execution.objects.using(using).filter(live_key__in=keys))
 
 
-def _entries(plans: Sequence[Plan], ids: Sequence[str]) -> list[Entry]:
-    return [
-        Entry(id_, plan.task.queue_name, due_ms(plan.due_at), plan.task.priority)
-        for id_, plan in zip(ids, plans, strict=True)
-    ]
-
-
 def _tell(using: str, entries: Sequence[Entry]) -> None:
-    try:
-        enqueue(entries)
-    except BrokerUnavailable as error:
-        refuse(using, [entry.id for entry in entries], error)
+    size = get_settings().CHUNK_SIZE
+    for first in range(0, len(entries), size):
+        try:
+            enqueue(entries[first : first + size])
+        except BrokerUnavailable as error:
+            refuse(using, [entry.id for entry in entries[first:]], error)
+            return
 
 
 def _fetch(using: str, ids: Sequence[str]) -> list[Execution]:

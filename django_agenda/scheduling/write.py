@@ -149,7 +149,7 @@ def _rows(using: str, plans: Sequence[Plan], place: Place) -> list[list[Any]]:
         due_at = plan.due_at
         expires_at = None
         if expires is not None:
-            expires_at = bulk.moment_text(due_at + expires, connection)
+            expires_at = bulk.moment_text(_later(due_at, expires), connection)
         rows.append(
             [
                 ids[position - place.first_position],
@@ -171,6 +171,13 @@ def _rows(using: str, plans: Sequence[Plan], place: Place) -> list[list[Any]]:
             ]
         )
     return rows
+
+
+def _later(due_at: datetime, expires: timedelta) -> datetime:
+    try:
+        return due_at + expires
+    except OverflowError:
+        raise ValueError(f"'expires' leads past the year 9999: {expires!r}") from None
 
 
 def _policies(task: Runnable, overrides: Overrides) -> tuple[Any, ...]:

@@ -75,19 +75,18 @@ def encode_arguments(
         kwargs_text = _object(kwargs, 0) if kwargs else "{}"
     except _Refused as refused:
         raise refused.under(root) from None
-    if max_bytes is not None:
-        size = len(args_text.encode()) + len(kwargs_text.encode())
-        if size > max_bytes:
-            raise ValueError(f"arguments: {size} bytes of JSON are over the limit of {max_bytes}")
+    _check_size("arguments", max_bytes, args_text, kwargs_text)
     return args_text, kwargs_text
 
 
-def encode_result(value: Any) -> str:
+def encode_result(value: Any, *, max_bytes: int | None = None) -> str:
     """Turn what a task returned into a JSON text, by the rules of encode_arguments()."""
     try:
-        return _encoded(value, 0)
+        text = _encoded(value, 0)
     except _Refused as refused:
         raise refused.under("return value") from None
+    _check_size("return value", max_bytes, text)
+    return text
 
 
 def decode(text: str) -> Any:
@@ -101,6 +100,14 @@ def decode(text: str) -> Any:
         return (_TYPED if '{"$' in text else _PLAIN).decode(text)
     except RecursionError:
         raise ValueError("The JSON text is nested too deeply") from None
+
+
+def _check_size(what: str, max_bytes: int | None, *texts: str) -> None:
+    if max_bytes is None:
+        return
+    size = sum(len(text.encode()) for text in texts)
+    if size > max_bytes:
+        raise ValueError(f"{what}: {size} bytes of JSON are over the limit of {max_bytes}")
 
 
 def _encoded(value: Any, depth: int) -> str:

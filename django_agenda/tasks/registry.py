@@ -74,7 +74,8 @@ def _find_in_installed_apps(name: str) -> Task[..., Any] | None:
         return None
     try:
         found = getattr(import_module(module_name), function_name, None)
-    except ModuleNotFoundError:
+    except Exception:  # noqa: BLE001
+        # Whatever a module of the project raises at its import, the name cannot be run here.
         return None
     if name in _tasks:
         return _tasks[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import close_old_connections
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from django_agenda.broker import broker
@@ -20,6 +21,8 @@ from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
 from .hands import Hands
+from .heart import Heart
+from .queues import Queues
 from .rescue import declare_lost, rescue
 
 
@@ -30,17 +33,20 @@ class Caretaker:
         self,
         using: str,
         settings: Settings,
+        queues: Queues,
         hands: Hands,
         *,
-        worker: Callable[[], Worker],
+        heart: Heart,
         take: Callable[[list[str], datetime, float], int],
     ) -> None:
         self._using = using
         self._ttl = settings.WORKER_TTL
         self._interval = settings.CARETAKER_INTERVAL.total_seconds()
+        self._queues = queues
         self._hands = hands
-        self._worker = worker
+        self._heart = heart
         self._take = take
+        self._unfinished = reconcile.Unfinished(using)
         self._overdue = reconcile.Overdue(using)
 
     def tick(self) -> float:
@@ -55,12 +61,13 @@ class Caretaker:
     def _leads(self) -> bool:
         """Tell whether this is the eldest living worker: ids ascend with the time of birth."""
         living = Worker.objects.using(self._using).filter(
-            status__in=Worker.LIVING, beat_at__gte=Now() - self._ttl
+            status=Worker.Status.ACTIVE, beat_at__gte=Now() - self._ttl
         )
-        return living.order_by("pk").values_list("pk", flat=True).first() == self._worker().pk
+        return living.order_by("pk").values_list("pk", flat=True).first() == self._heart.worker.pk
 
     def _heal_rows(self) -> None:
-        declare_lost(self._using, self._ttl)
+        if self._heart.may_judge:
+            declare_lost(self._using, self._ttl)
         while True:
             count, entries = rescue(self._using)
             if not count:
@@ -72,7 +79,7 @@ class Caretaker:
     def _heal_broker(self) -> None:
         if not broker.is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
-        _healed("never enqueued", reconcile.enqueue_unfinished_batches(self._using))
+        _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())
 
@@ -80,12 +87,16 @@ class Caretaker:
         """Claim what other workers put aside because they know no such task."""
         if not self._hands.free:
             return
-        aside = Execution.objects.using(self._using).filter(held_by=Execution.UNKNOWN_TASK)
+        aside = self._queues.of(
+            Execution.objects.using(self._using).filter(held_by=Execution.UNKNOWN_TASK)
+        )
         names = aside.values_list("task_name", flat=True).distinct().order_by()
         known = [name for name in names if _is_known(name)]
         if not known:
             return
-        rows = aside.filter(task_name__in=known, due_at__lte=now()).order_by("due_at")
+        moment = now()
+        unexpired = Q(expires_at=None) | Q(expires_at__gte=moment)
+        rows = aside.filter(unexpired, task_name__in=known, due_at__lte=moment).order_by("due_at")
         ids = [id_.hex for id_ in rows.values_list("pk", flat=True)[: self._hands.free]]
         if ids:
             self._take(ids, now(), monotonic())

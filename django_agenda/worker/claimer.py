@@ -20,6 +20,7 @@ from .claims import claim, refused
 from .hands import Hands
 from .options import Options
 from .queues import Queues
+from .trouble import BROKER, Trouble
 
 MILLISECOND = timedelta(milliseconds=1)
 # How often a worker that ends by itself looks whether it may.
@@ -44,6 +45,7 @@ class Claimer:
         *,
         worker: Callable[[], Worker],
         may_claim: Callable[[], bool],
+        trouble: Trouble,
         start: Callable[[Claim], None],
         is_quiet: Callable[[], bool],
         enough: Callable[[str], None],
@@ -55,6 +57,7 @@ class Claimer:
         self._alarm = alarm
         self._worker = worker
         self._may_claim = may_claim
+        self._trouble = trouble
         self._start = start
         self._is_quiet = is_quiet
         self._enough = enough
@@ -71,11 +74,12 @@ class Claimer:
             if is_quiet and self._has_had_its_fill():
                 self._enough("max tasks")
             return self._longest
-        names = self._queues.served()
+        names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
         # The server read its clock before now, so whoever counts from now is never early.
         starts = monotonic()
+        self._trouble.over(BROKER)
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
             self._take(found.ids, moment, starts)

@@ -39,6 +39,13 @@ _SCHEDULED = Execution.Status.SCHEDULED.value
 _PENDING = Execution.Status.PENDING.value
 
 
+# A row that was pending is no longer so once it was claimed: see _status_before().
+_UNBLAMED = {
+    name: f"CASE WHEN e.failed_stage = 'enqueue' THEN '' ELSE e.{name} END"
+    for name in ("error_class", "error_message", "error_fingerprint", "failed_stage")
+}
+
+
 class Claimed(NamedTuple):
     """Hold what a worker may run, and what it gave back because it knows no such task."""
 
@@ -115,6 +122,7 @@ def give_back(
                 "worker": "''",
                 "started_at": "NULL",
                 "held_by": Value(held_by),
+                **_UNBLAMED,
             },
             guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
             guard_params=[_identity(using, worker)],

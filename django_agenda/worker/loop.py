@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import close_old_connections, connections
 
-from django_agenda.clock import monotonic
-from django_agenda.exceptions import BrokerUnavailable
-from django_agenda.signals import trouble_began, trouble_ended
-
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
-
-
-class Trouble:
-    """Say once that a server cannot be used, wait ever longer, and say when it can again."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, float] = {}
-        self._pause = 0.0
-        self._lock = threading.Lock()
-
-    def met(self, error: Exception) -> float:
-        """Note a failure; return how many seconds to wait (decorrelated jitter)."""
-        part = "broker" if isinstance(error, BrokerUnavailable) else "database"
-        with self._lock:
-            is_new = part not in self._since
-            self._since.setdefault(part, monotonic())
-            most = max(FIRST_PAUSE, self._pause * 3)
-            self._pause = min(LONGEST_PAUSE, random.uniform(FIRST_PAUSE, most))
-        if is_new:
-            trouble_began.send_robust(Trouble, part=part, error=error)
-        return self._pause
-
-    def over(self) -> None:
-        """Note that all went well."""
-        if not self._since:
-            return
-        with self._lock:
-            ended, self._since, self._pause = self._since, {}, 0.0
-        for part, since in ended.items():
-            trouble_ended.send_robust(Trouble, part=part, seconds=monotonic() - since)
+from .trouble import Pause, Trouble
 
 
 class Loop(threading.Thread):
@@ -53,6 +17,7 @@ class Loop(threading.Thread):
         super().__init__(name=f"agenda-{name}", daemon=True)
         self._tick = tick
         self._trouble = trouble
+        self._pause = Pause()
         self._signal = threading.Event()
         self._stopping = False
 
@@ -77,8 +42,9 @@ class Loop(threading.Thread):
     def _safely(self) -> float:
         try:
             wait = self._tick()
-        except (BrokerUnavailable, DatabaseError, InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001
             close_old_connections()
-            return self._trouble.met(error)
-        self._trouble.over()
+            self._trouble.met(error)
+            return self._pause.longer()
+        self._pause = Pause()
         return wait

@@ -88,7 +88,7 @@ class Coroutines:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(
-                target=self._loop.run_forever, name="agenda-loop", daemon=True
+                target=_serve, args=(self._loop,), name="agenda-loop", daemon=True
             )
             self._thread.start()
         self._loop.call_soon_threadsafe(self._begin, claim)
@@ -115,6 +115,16 @@ class Coroutines:
                 await sync_to_async(connections.close_all)()
         del self.running[id(claim)]
         self._done(outcome)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped; a body's child that exits ends the body, not the loop."""
+    while True:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            continue
+        return
 
 
 async def _limited(limit: timedelta, body: Awaitable[Any]) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import QuerySet
+
 from django_agenda.broker import broker
 from django_agenda.clock import monotonic
+from django_agenda.models.execution import Execution
 from django_agenda.tasks.task import check_queue_name
 
 EVERY = "*"
@@ -16,11 +19,14 @@ class Queues:
     """Name the queues to claim from; with `*` that is every queue that was ever used."""
 
     def __init__(self, names: Collection[str], excluded: Collection[str] = ()) -> None:
+        if not names:
+            raise ValueError("A worker needs at least one queue to serve")
         self.is_every = EVERY in names
         self._named = [check_queue_name(name) for name in dict.fromkeys(names) if name != EVERY]
         self._excluded = {check_queue_name(name) for name in excluded}
         self._known: list[str] = []
         self._looked_at: float | None = None
+        self._turn = 0
 
     def __str__(self) -> str:
         names = EVERY if self.is_every else ",".join(self._named)
@@ -34,6 +40,18 @@ class Queues:
             self._known = [name for name in broker.queue_names() if name not in self._excluded]
             self._looked_at = monotonic()
         return self._known
+
+    def in_turn(self) -> list[str]:
+        """Return the names, each time with another one first, so that none starves the others."""
+        names = self.served()
+        self._turn = (self._turn + 1) % max(1, len(names))
+        return names[self._turn :] + names[: self._turn]
+
+    def of(self, executions: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Keep the executions of the queues that are served."""
+        if not self.is_every:
+            executions = executions.filter(queue_name__in=self._named)
+        return executions.exclude(queue_name__in=self._excluded)
 
     def look_again(self) -> None:
         """Ask the broker at the next turn: there is a new queue."""

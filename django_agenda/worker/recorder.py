@@ -20,8 +20,8 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
 
 from .claim import Outcome
-from .loop import Trouble
 from .record import announce, record, unstorable
+from .trouble import DATABASE, Pause, Trouble
 
 MOST_AT_ONCE = 500
 MOST_BYTES = 1024 * 1024
@@ -36,6 +36,7 @@ class Recorder(threading.Thread):
         self._worker = worker
         self._trouble = trouble
         self._waiting: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._counting = threading.Lock()
         self._put = 0
         self._stored = 0
         self._hurry = threading.Event()
@@ -49,7 +50,8 @@ class Recorder(threading.Thread):
 
     def put(self, outcome: Outcome) -> None:
         """Store it soon."""
-        self._put += 1
+        with self._counting:
+            self._put += 1
         self._waiting.put(outcome)
 
     def stop(self, seconds: float) -> bool:
@@ -89,17 +91,19 @@ class Recorder(threading.Thread):
 
     def _keep(self, outcomes: Sequence[Outcome]) -> None:
         """Store them, however long it takes; halve them when the data of one is refused."""
+        pause = Pause()
         while outcomes and not self._hurry.is_set():
             try:
                 self._store(outcomes)
             except (OperationalError, InterfaceError) as error:
                 close_old_connections()
-                self._hurry.wait(self._trouble.met(error))
+                self._trouble.met(error)
+                self._hurry.wait(pause.longer())
             except (DatabaseError, ValueError, TypeError, OverflowError) as error:
                 self._divide(outcomes, error)
                 return
             else:
-                self._trouble.over()
+                self._trouble.over(DATABASE)
                 return
 
     def _divide(self, outcomes: Sequence[Outcome], error: Exception) -> None:

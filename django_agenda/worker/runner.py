@@ -10,6 +10,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from django_agenda.clock import monotonic, now
+from django_agenda.conf import get_settings
 from django_agenda.models import errors
 from django_agenda.models.execution import Execution
 from django_agenda.signals import execution_started
@@ -62,7 +63,9 @@ def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:
 
 
 def _encoded(result: Any) -> str | None:
-    return None if result is None else encode_result(result)
+    if result is None:
+        return None
+    return encode_result(result, max_bytes=get_settings().MAX_PAYLOAD_BYTES)
 
 
 def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | None) -> Outcome:
@@ -105,7 +108,7 @@ def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]
     try:
         wait = claim.task.retry.delay_after(tries, error)
         return (None if wait is None else now() + wait), ""
-    except Exception as failure:  # noqa: BLE001
+    except BaseException as failure:  # noqa: BLE001
         return None, f" (and its backoff failed: {failure!r:.500})"
 
 
@@ -113,18 +116,18 @@ def _described(error: BaseException) -> tuple[str, str, list[str], str]:
     """Return class, message, frames and traceback, of an error that may refuse to be printed."""
     try:
         name = errors.storable(errors.class_name(type(error)), 255)
-    except Exception:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001
         name = "Exception"
     try:
         message = errors.storable(str(error), errors.MAX_MESSAGE)
-    except Exception as failure:  # noqa: BLE001
+    except BaseException as failure:  # noqa: BLE001
         message = f"(its message cannot be printed: {type(failure).__name__})"
     try:
         stack = traceback.extract_tb(error.__traceback__)[1:]
         frames = [f"{frame.filename}:{frame.name}" for frame in stack[-_PROJECT_FRAMES:]]
         text = "".join(traceback.format_exception(error, limit=-50, chain=_is_short(error)))
         return name, message, frames, errors.storable(text, errors.MAX_TRACEBACK)
-    except Exception as failure:  # noqa: BLE001
+    except BaseException as failure:  # noqa: BLE001
         return name, message, [], f"(its traceback cannot be printed: {type(failure).__name__})"
 
 

@@ -21,11 +21,12 @@ from .claimer import Claimer
 from .claims import give_back
 from .hands import Hands
 from .heart import Heart, new_worker
-from .loop import Loop, Trouble
+from .loop import Loop
 from .options import Options
 from .pools import Coroutines, Threads
 from .recorder import Recorder
 from .shutdown import Shutdown
+from .trouble import DATABASE, Pause, Trouble
 from .waker import Waker
 
 DRAINED = 0
@@ -50,7 +51,7 @@ class WorkerProcess:
             concurrency=options.concurrency,
             version=version,
         )
-        self._heart = Heart(self._using, row, settings.HEARTBEAT, settings.WORKER_TTL)
+        self._heart = Heart(self._using, row, settings, self._trouble)
         self._hands = Hands(options.concurrency, self._has_room)
         self._recorder = Recorder(self._using, self._row, self._trouble)
         self._threads = Threads(options.concurrency, row.name, self._done)
@@ -67,13 +68,14 @@ class WorkerProcess:
             self._alarm,
             worker=self._row,
             may_claim=self._may_claim,
+            trouble=self._trouble,
             start=self._start,
             is_quiet=self._is_quiet,
             enough=self._enough,
             options=options,
         )
         self._caretaker = Caretaker(
-            self._using, settings, self._hands, worker=self._row, take=claimer.take
+            self._using, settings, options.queues, self._hands, heart=self._heart, take=claimer.take
         )
         self._loops = {
             "claimer": Loop("claimer", claimer.tick, self._trouble),
@@ -101,23 +103,23 @@ class WorkerProcess:
 
     def _register(self) -> bool:
         """Wait for the database, and write the worker's row; tell whether to go on."""
+        pause = Pause()
         while not self._shutdown.count:
             try:
                 self._heart.register()
-                if self.options.burst:
-                    self._caretaker.tick()
-            except (DatabaseError, InterfaceError, BrokerUnavailable) as error:
+            except (DatabaseError, InterfaceError) as error:
                 close_old_connections()
-                pause = self._trouble.met(error)
-                if isinstance(error, BrokerUnavailable):
-                    return True
-                self._shutdown.wait(pause)
+                self._trouble.met(error)
+                self._shutdown.wait(pause.longer())
             else:
-                self._trouble.over()
+                self._trouble.over(DATABASE)
                 return True
         return False
 
     def _begin(self) -> None:
+        if self.options.burst:
+            # It must not end before what never reached the broker was enqueued.
+            self._safely(self._caretaker.tick)
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
@@ -161,7 +163,7 @@ class WorkerProcess:
         self._safely(lambda: enqueue(give_back(self._using, self._row(), tokens)))
 
     def _safely(self, step: Callable[[], object]) -> None:
-        """Do a step of the shutdown; what fails is healed by the caretaker of another worker."""
+        """Do a step; what fails is healed later, by a caretaker."""
         try:
             close_old_connections()
             step()

@@ -11,8 +11,10 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from django_agenda import __version__
 from django_agenda.conf import get_settings
+from django_agenda.logs import shown_on
+from django_agenda.tasks.task import check_queue_name
 from django_agenda.worker.options import Options
-from django_agenda.worker.queues import Queues
+from django_agenda.worker.queues import EVERY, Queues
 from django_agenda.worker.worker import WorkerProcess
 
 # Bodies that compute must not hold up the threads that keep the time.
@@ -27,8 +29,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--queue-name", default="*", metavar="A,B", help="queues to serve (default: all)")
-        add("--exclude-queues", default="", metavar="A,B", help="queues not to serve")
+        add("--queue-name", default="*", type=queues, metavar="A,B", help="queues to serve")
+        add("--exclude-queues", default=[], type=queues, metavar="A,B", help="queues not to serve")
         add("--concurrency", type=positive, metavar="N", help="bodies to run at once")
         add("--burst", action="store_true", help="stop when nothing is due")
         add("--max-tasks", type=positive, metavar="N", help="stop after so many executions")
@@ -39,7 +41,7 @@ class Command(BaseCommand):
         settings = get_settings()
         worker = WorkerProcess(
             Options(
-                queues=Queues(names(options["queue_name"]), names(options["exclude_queues"])),
+                queues=Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"])),
                 concurrency=options["concurrency"] or settings.CONCURRENCY,
                 burst=options["burst"],
                 max_tasks=options["max_tasks"],
@@ -49,13 +51,26 @@ class Command(BaseCommand):
             version=__version__,
         )
         sys.setswitchinterval(SWITCH_INTERVAL)
-        if code := worker.run():
+        with shown_on(self.stderr):
+            code = worker.run()
+        if code:
             sys.exit(code)
 
 
-def names(text: str) -> list[str]:
-    """Read a list of queue names, parted by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+def queues(text: str) -> list[str]:
+    """Read queue names parted by commas; `*` is every queue."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ArgumentTypeError("must name at least one queue")
+    try:
+        return [name if name == EVERY else check_queue_name(name) for name in names]
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def wanted(option: list[str] | str) -> list[str]:
+    """Return an option as its parser gives it, also when call_command() was given plain text."""
+    return queues(option) if isinstance(option, str) else option
 
 
 def positive(text: str) -> int:

@@ -1,0 +1,1 @@
+"""A demonstration from nothing: private servers, two workers, and a visitor who presses buttons."""

@@ -1,0 +1,31 @@
+"""The shop's own pages in the admin; the batches beside them come with django_agenda."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from .models import Customer, Mailing, Order
+
+
+@admin.register(Customer)
+class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """List the customers."""
+
+    list_display = ("name", "email", "city")
+    search_fields = ("name", "email")
+
+
+@admin.register(Order)
+class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """List the orders; adding one scatters its follow-ups."""
+
+    list_display = ("__str__", "customer", "total", "placed_at", "reserved_at", "paid_at")
+    list_select_related = ("customer",)
+    autocomplete_fields = ("customer",)
+
+
+@admin.register(Mailing)
+class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """List the newsletters."""
+
+    list_display = ("subject", "created_at")
