@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from . import keys
 from .connection import client
 from .entry import Entry
 from .scripts import script
+
+_ID = re.compile("[0-9a-f]{32}")
 
 
 class Claims(NamedTuple):
@@ -60,7 +63,8 @@ def claim(queue_names: Sequence[str], *, limit: int, ahead: int, reach_ms: int) 
         now_us, more, next_due, *ids = script("claim").run(
             client(), named, (limit, ahead, reach_ms)
         )
-    return Claims(int(now_us), bool(more), None if next_due < 0 else next_due, ids)
+    own = [id_ for id_ in ids if _ID.fullmatch(id_)]  # what others wrote there is dropped
+    return Claims(int(now_us), bool(more), None if next_due < 0 else next_due, own)
 
 
 def remove(entries: Iterable[tuple[str, str]]) -> None:

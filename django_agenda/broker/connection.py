@@ -46,6 +46,7 @@ def client(*, blocks_for: float = 0.0) -> Redis:
                 "client_name": "django_agenda",
                 **options,
                 "decode_responses": True,
+                "encoding_errors": "backslashreplace",
             },
         )
         _clients[key] = Redis.from_pool(pool)

@@ -18,6 +18,7 @@ from .fields import ExactCharField, LabelsField
 
 def _status_rule() -> Case:
     """Return the rule of a batch's status, the first that holds; see docs/explanation/lifecycle."""
+    started = Q(started_at__isnull=False) | Q(running__gt=0) | Q(succeeded__gt=0) | Q(failed__gt=0)
     ended = Q(total=F("succeeded") + F("failed") + F("missed") + F("cancelled") + F("skipped"))
     trouble = Q(failed__gt=0) | Q(missed__gt=0)
     return Case(
@@ -27,7 +28,7 @@ def _status_rule() -> Case:
         When(ended, then=Value("succeeded")),
         When(Q(paused_at__isnull=False), then=Value("paused")),
         When(Q(pending__gt=0), then=Value("partly_scheduled")),
-        When(Q(running__gt=0) | Q(succeeded__gt=0) | Q(failed__gt=0), then=Value("running")),
+        When(started, then=Value("running")),
         When(Q(told_until__lt=F("total")), then=Value("pending")),
         default=Value("scheduled"),
     )
@@ -83,6 +84,7 @@ class Batch(models.Model):
     callbacks_fired = models.PositiveSmallIntegerField(default=0, editable=False)
 
     created_at = models.DateTimeField(_("created"), default=now, db_index=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
     pause_reason = models.CharField(max_length=255, blank=True, default="")

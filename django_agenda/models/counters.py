@@ -54,8 +54,9 @@ def apply(using: str, deltas: Deltas) -> list[BatchState]:
     if not deltas:
         return []
     connection = connections[using]
+    moment = bulk.moment_text(now(), connection)
     rows = [
-        [batch_id, *(deltas[batch_id].get(name, 0) for name in Batch.COUNTS), _now(using)]
+        [batch_id, *(deltas[batch_id].get(name, 0) for name in Batch.COUNTS), moment, moment]
         for batch_id in sorted(deltas)
     ]
     if len(rows) > 1 and connection.vendor == "postgresql":
@@ -69,11 +70,15 @@ def apply(using: str, deltas: Deltas) -> list[BatchState]:
     found = bulk.update(
         using,
         Batch,
-        ("id", *Batch.COUNTS, "finished_at"),
+        ("id", *Batch.COUNTS, "started_at", "finished_at"),
         rows,
         changes={
             # First, because MySQL reads what earlier assignments of a statement have written.
             "finished_at": f"CASE WHEN {_ALL_ENDED} THEN x.finished_at END",
+            "started_at": (
+                "CASE WHEN e.started_at IS NULL AND x.running > 0"
+                " THEN x.started_at ELSE e.started_at END"
+            ),
             "live_key": f"CASE WHEN {_ALL_ENDED} THEN NULL ELSE e.live_key END",
             **{name: f"e.{name} + x.{name}" for name in Batch.COUNTS},
             "version": "e.version + 1",
@@ -84,7 +89,3 @@ def apply(using: str, deltas: Deltas) -> list[BatchState]:
 
 
 _RETURNED = tuple("finished_at" if name == "is_finished" else name for name in BatchState._fields)
-
-
-def _now(using: str) -> str | None:
-    return bulk.moment_text(now(), connections[using])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.batch import Batch
 from django_agenda.models.counters import BatchState
+from django_agenda.signals import batch_finished
 from django_agenda.tasks.registry import lookup
 
 from .write import Plan, Runnable, write
@@ -33,9 +37,11 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
     """Write the callbacks that these batches now owe, each at most once in a batch's life.
 
     Must run in the transaction that changed the counts, which holds the batches' locks. Returns
-    what is to be enqueued after the commit.
+    what is to be enqueued after the commit, at which `batch_finished` is sent as well.
     """
     entries: list[Entry] = []
+    if finished := [state for state in states if state.is_finished]:
+        transaction.on_commit(partial(_announce, finished), using=using)
     for state in states:
         owed = _owed(state)
         if not owed:
@@ -49,6 +55,11 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
             for id_, plan in zip(written.ids, plans, strict=True)
         ]
     return entries
+
+
+def _announce(states: Sequence[BatchState]) -> None:
+    for state in states:
+        batch_finished.send_robust(Batch, batch_id=state.id, status=state.status)
 
 
 def _owed(state: BatchState) -> dict[int, str]:

@@ -17,7 +17,7 @@ from django_agenda.exceptions import BrokerUnavailable, PartiallyScheduled
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
 from django_agenda.policies.timeout import read_duration
-from django_agenda.signals import batch_finished, batch_scattered
+from django_agenda.signals import batch_scattered
 from django_agenda.tasks.call import Call, check_key, labels_text
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
@@ -221,8 +221,6 @@ def _tell(using: str, batch_id: int, callbacks: list[Entry], told: list[BrokerUn
         told.append(error)
     batch = Batch.objects.using(using).filter(pk=batch_id).first()
     batch_scattered.send_robust(Batch, batch=batch)
-    if batch is not None and batch.finished_at is not None:
-        batch_finished.send_robust(Batch, batch_id=batch_id, status=batch.status)
 
 
 def _check_seed(seed: int | None) -> int | None:

@@ -73,6 +73,9 @@ def claim(
         counters.apply(
             using, counters.tally((row[1], _status_before(row[13]), _RUNNING) for row in rows)
         )
+    # As they were popped: the most urgent first.
+    order = {id_: place for place, id_ in enumerate(ids)}
+    rows.sort(key=lambda row: order[bulk.read_id(row[0])])
     claims: list[Claim] = []
     strangers: list[tuple[Any, ...]] = []
     for row in rows:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.db import connections
@@ -110,7 +108,7 @@ class Coroutines:
     async def _run(self, claim: Claim) -> None:
         self.running[id(claim)] = claim
         async with ThreadSensitiveContext() as context:
-            outcome = await arun(claim, self._worker_name, _limited)
+            outcome = await arun(claim, self._worker_name)
             if context in SyncToAsync.context_to_thread_executor:
                 await sync_to_async(connections.close_all)()
         del self.running[id(claim)]
@@ -125,14 +123,3 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         except (SystemExit, KeyboardInterrupt):
             continue
         return
-
-
-async def _limited(limit: timedelta, body: Awaitable[Any]) -> Any:
-    scope = asyncio.timeout(limit.total_seconds())
-    try:
-        async with scope:
-            return await body
-    except TimeoutError:
-        if scope.expired():
-            raise TimeoutError(f"It took longer than {limit}") from None
-        raise

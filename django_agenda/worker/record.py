@@ -12,11 +12,10 @@ from django.db import connections, transaction
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk, counters, errors
 from django_agenda.models.attempt import Attempt
-from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
-from django_agenda.signals import batch_finished, execution_finished, execution_retried
+from django_agenda.signals import execution_finished, execution_retried
 
 from .claim import Outcome
 
@@ -65,11 +64,10 @@ _SUCCEEDED = Execution.Status.SUCCEEDED.value
 
 
 class Recorded(NamedTuple):
-    """Hold which ids were taken, what is to be enqueued, and the batches whose counts changed."""
+    """Hold which ids were taken, and what is to be enqueued."""
 
     taken: set[str]
     entries: list[Entry]
-    states: list[counters.BatchState]
 
 
 def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
@@ -94,10 +92,9 @@ def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
         stored = [by_id[id_] for id_ in sorted(taken)]
         _write_attempts(using, worker, stored)
         moves = ((one.claim.batch_id, _RUNNING, one.status) for one in stored)
-        states = counters.apply(using, counters.tally(moves))
-        entries = fire(using, states)
+        entries = fire(using, counters.apply(using, counters.tally(moves)))
     entries += [_entry(one) for one in stored if one.retry_at is not None]
-    return Recorded(taken, entries, states)
+    return Recorded(taken, entries)
 
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
@@ -109,9 +106,6 @@ def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
             execution_finished.send_robust(Execution, outcome=outcome)
         else:
             execution_retried.send_robust(Execution, outcome=outcome, due_at=outcome.retry_at)
-    for state in recorded.states:
-        if state.is_finished:
-            batch_finished.send_robust(Batch, batch_id=state.id, status=state.status)
 
 
 def unstorable(outcome: Outcome, error: Exception) -> Outcome:

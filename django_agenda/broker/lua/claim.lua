@@ -5,10 +5,13 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local room, ahead, reach = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local due_by = string.format('(%.0f', (now + 1) * 256)
+local soon_by = string.format('(%.0f', (now + reach + 1) * 256)
+local share = math.max(1, math.floor(room * 3 / #KEYS))
 local ids, more, next_due = {}, 0, -1
 
 local function take(key, count)
-  local popped = redis.call('ZPOPMIN', key, count)
+  local popped = count > 0 and redis.call('ZPOPMIN', key, count) or {}
   for i = 1, #popped, 2 do
     ids[#ids + 1] = popped[i]
   end
@@ -17,7 +20,7 @@ end
 
 -- Scores sort by due time; under backlog the order must be priority first, then due time.
 local function promote(due, ready, count)
-  local popped = redis.call('ZPOPMIN', due, count)
+  local popped = count > 0 and redis.call('ZPOPMIN', due, count) or {}
   for i = 1, #popped, 2 do
     local score = tonumber(popped[i + 1])
     local rank = score % 256
@@ -26,25 +29,27 @@ local function promote(due, ready, count)
   end
 end
 
+local function serve(due, ready, limit)
+  local overdue = redis.call('ZCOUNT', due, '-inf', due_by)
+  if overdue <= limit and redis.call('ZCARD', ready) == 0 then
+    return take(due, overdue)
+  end
+  promote(due, ready, math.min(overdue, 2000))
+  return take(ready, limit)
+end
+
+-- Each queue its share first, so that none starves the others; then whoever has more.
+for q = 1, #KEYS, 3 do
+  room = room - serve(KEYS[q], KEYS[q + 1], math.min(share, room))
+end
 for q = 1, #KEYS, 3 do
   local due, ready, wake = KEYS[q], KEYS[q + 1], KEYS[q + 2]
-  local limit = string.format('(%.0f', (now + 1) * 256)
-  local overdue = redis.call('ZCOUNT', due, '-inf', limit)
-  local waiting = redis.call('ZCARD', ready)
-  if waiting == 0 and overdue <= room then
-    if overdue > 0 then room = room - take(due, overdue) end
-  else
-    if overdue > 0 then promote(due, ready, math.min(overdue, 2000)) end
-    if room > 0 then room = room - take(ready, room) end
-    if redis.call('ZCARD', ready) > 0 or overdue > 2000 then
-      more = 1
-      if redis.call('LLEN', wake) == 0 then redis.call('RPUSH', wake, '1') end
-    end
-  end
-  if more == 0 and ahead > 0 then
-    limit = string.format('(%.0f', (now + reach + 1) * 256)
-    local soon = math.min(ahead, redis.call('ZCOUNT', due, '-inf', limit))
-    if soon > 0 then ahead = ahead - take(due, soon) end
+  if room > 0 and #KEYS > 3 then room = room - serve(due, ready, room) end
+  if redis.call('ZCOUNT', due, '-inf', due_by) + redis.call('ZCARD', ready) > 0 then
+    more = 1
+    if redis.call('LLEN', wake) == 0 then redis.call('RPUSH', wake, '1') end
+  elseif ahead > 0 then
+    ahead = ahead - take(due, math.min(ahead, redis.call('ZCOUNT', due, '-inf', soon_by)))
   end
   local head = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
   local due_ms = head and math.floor(tonumber(head) / 256) or -1

@@ -1,0 +1,137 @@
+"""The list of batches, and the way to the page of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_agenda.clock import now
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+from . import charts, states, wording
+from .batch_page import batch_page
+from .filters import BatchTroubleFilter, BatchWindowFilter, StatusFilter
+from .paging import LeanList
+from .read_only import ReadOnlyAdmin
+from .sparks import plan_sparks
+from .states import OUTCOMES
+
+
+class BatchList(LeanList):
+    """Load with the rows of a page what their small drawings need, in one statement."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Leave out what the list does not show."""
+        return super().get_queryset(request, *args, **kwargs).defer("rollup", "enqueue_error")
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Draw the plans of the rows that are shown."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        sparks = plan_sparks(self.result_list)
+        for batch in self.result_list:
+            batch.spark = sparks.get(batch.pk, "")
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """Show what was scattered, and what came of it."""
+
+    list_display = ("label", "state", "outcome", "window")
+    list_filter = (StatusFilter, BatchTroubleFilter, BatchWindowFilter)
+    search_fields = ("name", "=key", "=id")
+    search_help_text = gettext_lazy("Part of a name, or a whole key or number")
+    ordering = ("-id",)
+    page_template = "admin/django_agenda/batch/page.html"
+    empty_template = "admin/django_agenda/batch/empty.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that draws."""
+        return BatchList
+
+    def page_context(self, request: HttpRequest, row: Batch) -> dict[str, Any]:
+        """See batch_page()."""
+        return {"page": batch_page(self, request, row)}
+
+    @admin.display(description=gettext_lazy("batch"))
+    def label(self, batch: Batch) -> SafeString:
+        """Return its name, key and labels."""
+        labels = format_html_join(
+            "", '<span class="ag-label">{}</span>', ((x,) for x in batch.labels)
+        )
+        key = format_html('<span class="ag-key">{}</span>', batch.key) if batch.key else ""
+        title = batch.name or _("Batch %(number)s") % {"number": batch.pk}
+        return format_html(
+            '<span class="ag-name">{}</span><span class="ag-sub">#{} {}{}</span>',
+            title,
+            batch.pk,
+            key,
+            labels,
+        )
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, batch: Batch) -> SafeString:
+        """Return its state and its flags."""
+        shown = [states.of_batch(batch), *states.flags_of(batch)]
+        return format_html_join(" ", "{}", ((state.badge,) for state in shown))
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def outcome(self, batch: Batch) -> SafeString:
+        """Return how much of it has ended, how, and links to what did not go well."""
+        counts = {slug: getattr(batch, slug) for slug in OUTCOMES}
+        done = _("%(done)s of %(total)s") % {
+            "done": wording.count(batch.done),
+            "total": wording.count(batch.total),
+        }
+        return format_html(
+            '<span class="ag-cell-bar">{}</span><span class="ag-sub">{}</span>{}',
+            charts.bar(counts, batch.total, batch.describe()),
+            done,
+            self._trouble(batch),
+        )
+
+    @admin.display(description=gettext_lazy("window"))
+    def window(self, batch: Batch) -> SafeString:
+        """Return the plan as a small drawing, and where it lies."""
+        moment = now()
+        return format_html(
+            '{}<span class="ag-sub">{} · {}</span><span class="ag-sub">{}</span>',
+            getattr(batch, "spark", ""),
+            wording.time_tag(batch.start, moment, seconds=False),
+            wording.duration(batch.over.total_seconds() * 1000),
+            _window_words(batch, moment),
+        )
+
+    def _trouble(self, batch: Batch) -> SafeString:
+        address = f"{self.list_url(Execution)}?batch__id__exact={batch.pk}&status__exact="
+        found = [
+            (slug, address + slug, state.label, state.icon, wording.count(many))
+            for slug in ("failed", "missed", "pending")
+            if (many := getattr(batch, slug)) and (state := OUTCOMES[slug])
+        ]
+        return format_html_join(
+            "", '<a class="ag-trouble ag-s-{}" href="{}" title="{}">{}{}</a>', found
+        )
+
+
+def _window_words(batch: Batch, moment: datetime) -> str:
+    if batch.is_finished:
+        ended = wording.distance(batch.finished_at or batch.created_at, moment)
+        return _("ended %(when)s") % {"when": ended}
+    if moment < batch.start:
+        return wording.distance(batch.start, moment)
+    if moment < batch.end:
+        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+        return _("%(duration)s left") % {"duration": left}
+    over = wording.duration((moment - batch.end).total_seconds() * 1000)
+    return _("over for %(duration)s") % {"duration": over}

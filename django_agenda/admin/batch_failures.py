@@ -1,0 +1,76 @@
+"""The table of a batch's failure groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from django_agenda.models.execution import Execution
+
+from . import charts, wording
+from .failures import Group, find_failures
+from .slices import cut
+from .span import MILLISECOND, Span
+from .states import OUTCOMES, State
+
+if TYPE_CHECKING:
+    from .batch_timeline import Subject
+    from .read_only import ReadOnlyAdmin
+
+_SLUGS = {"enqueue": "pending", "expired": "missed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """Hold one group as it is shown."""
+
+    group: Group
+    state: State
+    stage: str
+    name: str
+    count: str
+    percent: str
+    first: SafeString | str
+    last: SafeString | str
+    spark: SafeString
+    url: str
+    sample_url: str
+
+
+def failure_rows(
+    admin: ReadOnlyAdmin, request: HttpRequest, subject: Subject
+) -> tuple[list[FailureRow], int]:
+    """Return the groups of the whole batch, the largest first, and how many are left out."""
+    batch = subject.batch
+    whole = Span(0, max(-(-batch.over // MILLISECOND), 1))
+    found = find_failures(subject.rows, cut(whole, None))
+    may_follow = admin.can_see(request, Execution)
+    rows = [_row(admin, subject, group, may_follow=may_follow) for group in found.groups]
+    return rows, found.more
+
+
+def _row(admin: ReadOnlyAdmin, subject: Subject, group: Group, *, may_follow: bool) -> FailureRow:
+    sample, batch = group.sample, subject.batch
+    slug = _SLUGS.get(sample.failed_stage, "failed")
+    query = urlencode({"batch__id__exact": batch.pk, "error_fingerprint": group.fingerprint})
+    first, last = (
+        wording.time_tag(batch.start + offset * MILLISECOND, subject.now)
+        for offset in (group.first_ms, group.last_ms)
+    )
+    return FailureRow(
+        group=group,
+        state=OUTCOMES[slug],
+        stage=sample.get_failed_stage_display() or str(OUTCOMES[slug].label),
+        name=wording.short_task(sample.error_class),
+        count=wording.count(group.count),
+        percent=wording.percent(group.count, batch.total),
+        first=first,
+        last=last,
+        spark=charts.spark({slug: group.line}),
+        url=f"{admin.list_url(Execution)}?{query}" if may_follow else "",
+        sample_url=admin.url_of(sample) if may_follow else "",
+    )

@@ -1,0 +1,233 @@
+"""What the page of a batch shows: status, outcome, timeline, numbers, failures, executions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_agenda.clock import now
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+from . import numbers, outcome, redaction, states, wording
+from .batch_failures import FailureRow, failure_rows
+from .batch_timeline import Subject, Timeline, build
+from .execution_table import Table, read_table
+from .span import MILLISECOND, Span, moved, read_span, whole_span
+from .states import State
+
+if TYPE_CHECKING:
+    from .read_only import ReadOnlyAdmin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Hold one link that moves the view; without an address it cannot be moved that way."""
+
+    label: str
+    url: str
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Hold everything that the template writes down."""
+
+    batch: Batch
+    state: State
+    flags: list[State]
+    facts: list[tuple[str, SafeString | str]]
+    scheduling: outcome.Stage
+    running: outcome.Stage
+    refusal: str
+    refusal_error: str
+    refused_at: SafeString | str
+    timeline: Timeline
+    span_words: str
+    zone: str
+    steps: list[Step]
+    status: str
+    status_label: str
+    all_statuses_url: str
+    tiles: list[numbers.Tile]
+    failures: list[FailureRow]
+    more_failures: int
+    table: Table | None
+    all_url: str
+    definition: list[tuple[str, Any]]
+
+
+def batch_page(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> Page:
+    """Gather the page in a number of statements that does not depend on the executions."""
+    moment = now()
+    rows = _rows(admin, request, batch)
+    whole = whole_span(batch, rows.aggregate(last=Max("planned_offset_ms"))["last"], moment)
+    span = read_span(request.GET, whole)
+    status = request.GET.get("status", "")
+    status = status if status in states.OUTCOMES else ""
+    links = Links(status=status, span=span)
+    subject = Subject(
+        batch=batch,
+        rows=rows,
+        span=span,
+        now=moment,
+        zoom_url=links.zoom,
+        execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
+    )
+    timeline = build(subject)
+    failures, more = failure_rows(admin, request, subject)
+    return Page(
+        batch=batch,
+        state=states.of_batch(batch),
+        flags=states.flags_of(batch),
+        facts=_facts(batch, moment),
+        scheduling=outcome.scheduling(batch),
+        running=outcome.running(batch, links.filter, status),
+        refusal=_refusal(batch),
+        refusal_error=redaction.text(batch.enqueue_error),
+        refused_at=wording.time_tag(batch.enqueue_failed_at, moment, exact=True),
+        timeline=timeline,
+        span_words=_span_words(batch, span, moment),
+        zone=timezone.get_current_timezone_name(),
+        steps=_steps(span, whole, subject.now_ms, links),
+        status=status,
+        status_label=str(states.OUTCOMES[status].label) if status else "",
+        all_statuses_url=links.filter(""),
+        tiles=numbers.tiles(span, timeline.count, timeline.times),
+        failures=failures,
+        more_failures=more,
+        table=read_table(admin, request, subject, timeline.histogram, links)
+        if admin.can_see(request, Execution)
+        else None,
+        all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
+        definition=_definition(batch),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Write links to this page that keep what they do not change."""
+
+    status: str
+    span: Span
+
+    def zoom(self, span: Span) -> str:
+        """Return the link to another span."""
+        return self._link(span, self.status)
+
+    def filter(self, status: str) -> str:
+        """Return the link to another status; an empty one means all."""
+        return f"{self._link(self.span, status)}#timeline"
+
+    def after(self, place: str) -> str:
+        """Return the link to the next rows of the table."""
+        return f"{self._link(self.span, self.status, after=place)}#executions"
+
+    def _link(self, span: Span, status: str, **more: str) -> str:
+        query: dict[str, Any] = {}
+        if not span.whole:
+            query = {"from": span.lo_ms, "to": span.hi_ms}
+        if status:
+            query["status"] = status
+        return f"?{urlencode(query | more)}"
+
+
+def _rows(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> QuerySet[Execution]:
+    """Return the batch's executions, as far as this admin site lets this user see them."""
+    site = admin.admin_site
+    rows: QuerySet[Execution] = Execution.objects.all()
+    if site.is_registered(Execution):
+        rows = site.get_model_admin(Execution).get_queryset(request)
+    return rows.filter(batch=batch).order_by()
+
+
+def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]:
+    facts: list[tuple[str, SafeString | str]] = [
+        (_("From"), wording.time_tag(batch.start, moment)),
+        (_("To"), wording.time_tag(batch.end, moment)),
+        (_("Over"), wording.duration(batch.over.total_seconds() * 1000)),
+    ]
+    if batch.is_finished:
+        finished = batch.finished_at or batch.created_at
+        facts.append((_("Finished"), wording.time_tag(finished, moment)))
+    elif moment < batch.start:
+        facts.append((_("Starts"), wording.distance(batch.start, moment)))
+    elif moment < batch.end:
+        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+        facts.append((_("Left"), left))
+    else:
+        late = wording.duration((moment - batch.end).total_seconds() * 1000)
+        facts.append((_("Over for"), late))
+    if batch.paused_at:
+        facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))
+    return facts
+
+
+def _refusal(batch: Batch) -> str:
+    if not batch.enqueue_error and not batch.pending:
+        return ""
+    numbers_ = {
+        "enqueued": wording.count(outcome.scheduling_counts(batch)["enqueued"]),
+        "total": wording.count(batch.total),
+    }
+    if batch.pending:
+        return _("Enqueueing stopped at %(enqueued)s of %(total)s") % numbers_
+    return _("Enqueueing stopped once, and went on later")
+
+
+def _span_words(batch: Batch, span: Span, moment: datetime) -> str:
+    zone = timezone.get_current_timezone()
+    begin = (batch.start + span.lo_ms * MILLISECOND).astimezone(zone)
+    end = (batch.start + span.hi_ms * MILLISECOND).astimezone(zone)
+    exact = "H:i:s" if span.length_ms < 600_000 or begin.second or end.second else "H:i"
+    first = format_date(begin, f"D j M Y, {exact}")
+    last = format_date(end, exact if begin.date() == end.date() else f"D j M, {exact}")
+    return f"{first} – {last}"
+
+
+def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
+    if span.whole and whole.length_ms < 400:
+        return []
+    ways = [
+        (_("Earlier"), "‹", moved(span, whole, by=-0.5)),
+        (_("Later"), "›", moved(span, whole, by=0.5)),
+        (_("Closer"), "+", moved(span, whole, scale=0.5)),
+        (_("Wider"), "−", moved(span, whole, scale=2)),
+    ]
+    steps = [
+        Step(label=label, symbol=symbol, url=links.zoom(to) + "#timeline" if to else "")
+        for label, symbol, to in ways
+    ]
+    if whole.lo_ms < now_ms < whole.hi_ms:
+        reach = max(whole.length_ms // 20, 1)
+        around = read_span({"from": str(now_ms - reach), "to": str(now_ms + reach)}, whole)
+        steps.append(Step(label=_("Around now"), url=links.zoom(around) + "#timeline"))
+    if not span.whole:
+        steps.append(Step(label=_("Whole window"), url=links.zoom(whole) + "#timeline"))
+    return steps
+
+
+def _definition(batch: Batch) -> list[tuple[str, Any]]:
+    jitter = wording.duration(batch.jitter.total_seconds() * 1000) if batch.jitter else ""
+    found: list[tuple[str, Any]] = [
+        (_("Number"), batch.pk),
+        (_("Key"), batch.key),
+        (_("Labels"), ", ".join(batch.labels)),
+        (_("Strategy"), batch.strategy),
+        (_("Jitter"), f"± {jitter}" if jitter else ""),
+        (_("Seed"), batch.seed),
+        (_("Pauses at failures"), batch.max_failures),
+        (_("On success"), batch.on_success),
+        (_("On failure"), batch.on_failure),
+        (_("On complete"), batch.on_complete),
+    ]
+    return [(name, value) for name, value in found if value not in (None, "")]

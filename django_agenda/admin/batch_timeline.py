@@ -1,0 +1,240 @@
+"""Ask the database for what the timeline of a batch draws, at the level of detail that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+from . import states, wording
+from .lateness import Sketch, Started, Times, estimate, lag_steps, times_of
+from .slices import Grid, Histogram, coarser, cut, histogram
+from .span import MILLISECOND, SHORTEST_MS, Span
+from .timeline.axis import Axis
+from .timeline.density import QUANTILES
+from .timeline.drawing import Detail, Drawing, Material, Zoom, detail_for, draw
+from .timeline.rows import Item
+
+_SLICES_A_LINK = 10
+_READ = (
+    *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
+    *("due_at", "planned_offset_ms", "started_at", "finished_at", "lag_ms", "run_ms"),
+    "error_class",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Hold whose timeline it is, which part of it, and how links are written."""
+
+    batch: Batch
+    rows: QuerySet[Execution]
+    span: Span
+    now: datetime
+    zoom_url: Callable[[Span], str]
+    execution_url: Callable[[Execution], str]
+
+    @property
+    def now_ms(self) -> int:
+        """Return the present moment, counted from the start of the batch."""
+        return (self.now - self.batch.start) // MILLISECOND
+
+    @property
+    def in_span(self) -> QuerySet[Execution]:
+        """Return the executions that are planned in the span, in the order of the plan."""
+        span = (self.span.lo_ms, self.span.hi_ms)
+        found = self.rows.filter(planned_offset_ms__range=span)
+        return found.order_by("planned_offset_ms", "position")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Hold a drawing and the numbers that came with it."""
+
+    drawing: Drawing
+    detail: Detail
+    histogram: Histogram
+    times: Times
+    slice_length: str
+
+    @property
+    def count(self) -> int:
+        """Return how many executions are in view."""
+        return self.histogram.total
+
+
+def build(subject: Subject) -> Timeline:
+    """Run at most four statements, however many executions there are."""
+    fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+    detail = detail_for(fine.total)
+    shown = coarser(fine) if detail == "rows" else fine
+    material = _frame(subject, shown, detail)
+    if detail == "rows":
+        material, times = _with_items(subject, material)
+    elif detail == "dots":
+        material, times = _with_dots(subject, material, shown.grid)
+    else:
+        material, times = _with_cells(subject, material, shown.grid)
+    return Timeline(
+        drawing=draw(material),
+        detail=detail,
+        histogram=shown,
+        times=times,
+        slice_length=wording.duration(shown.grid.width_ms),
+    )
+
+
+def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
+    batch, grid = subject.batch, shown.grid
+    paused = None
+    if batch.paused_at and not batch.is_finished:
+        paused = ((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms)
+    return Material(
+        axis=Axis(start=batch.start, lo_ms=subject.span.lo_ms, hi_ms=subject.span.hi_ms),
+        zone=timezone.get_current_timezone(),
+        detail=detail,
+        edges=[grid.bounds(place) for place in range(grid.size)],
+        counts=shown.counts,
+        labels={slug: str(state.label) for slug, state in states.OUTCOMES.items()},
+        zooms=_zooms(subject, shown),
+        now_ms=subject.now_ms,
+        end_ms=-(-batch.over // MILLISECOND),
+        paused_ms=paused,
+    )
+
+
+def _zooms(subject: Subject, shown: Histogram) -> list[Zoom]:
+    grid = shown.grid
+    together = _SLICES_A_LINK if grid.size > 2 * _SLICES_A_LINK else 2
+    zooms = []
+    for first in range(0, grid.size, together):
+        places = range(first, min(first + together, grid.size))
+        span = Span(grid.bounds(places[0])[0], grid.bounds(places[-1])[1], whole=False)
+        can_zoom = span.length_ms >= SHORTEST_MS and span.length_ms < subject.span.length_ms
+        words = [(place, _describe(subject, shown, [place])) for place in places]
+        zooms.append(
+            Zoom(
+                url=subject.zoom_url(span) if can_zoom else "",
+                title=_("Zoom to %(what)s") % {"what": _describe(subject, shown, places)},
+                slices=words,
+            )
+        )
+    return zooms
+
+
+def _describe(subject: Subject, shown: Histogram, places: Sequence[int]) -> str:
+    begin, end = shown.grid.bounds(places[0])[0], shown.grid.bounds(places[-1])[1]
+    counted = [
+        f"{wording.count(many)} {states.OUTCOMES[status].label}"
+        for status, line in shown.counts.items()
+        if (many := sum(line[place] for place in places))
+    ]
+    clock = [
+        wording.clock_time(
+            subject.batch.start + offset * MILLISECOND,
+            subject.now,
+            exact=shown.grid.width_ms < 1000,
+        )
+        for offset in (begin, end)
+    ]
+    return f"{clock[0]} – {clock[1]}: {', '.join(counted) or _('nothing planned')}"
+
+
+def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
+    found = list(subject.in_span.only(*_READ))
+    items = [_item(subject, execution) for execution in found]
+    axis = material.axis
+    if subject.span.whole:
+        last = max((item.ended_ms or 0 for item in items), default=0)
+        axis = replace(axis, hi_ms=max(axis.hi_ms, last))
+    times = times_of(
+        [
+            Started(row.planned_offset_ms, row.lag_ms, row.run_ms)
+            for row in found
+            if row.lag_ms is not None
+        ]
+    )
+    return replace(material, axis=axis, items=items), times
+
+
+def _item(subject: Subject, execution: Execution) -> Item:
+    state = states.of_execution(execution, subject.now)
+    begin = subject.batch.start
+    started = ended = waits = None
+    if execution.started_at is not None:
+        started = (execution.started_at - begin) // MILLISECOND
+        if execution.run_ms is not None:
+            ended = started + execution.run_ms
+        elif execution.status == Execution.Status.RUNNING:
+            ended = subject.now_ms
+    if state is states.DUE:
+        waits = subject.now_ms
+    elif state is states.RETRYING:
+        waits = (execution.due_at - begin) // MILLISECOND
+    return Item(
+        slug=state.slug,
+        title=_title(execution, state, subject),
+        label=execution.key or f"#{execution.position + 1}",
+        url=subject.execution_url(execution),
+        planned_ms=execution.planned_offset_ms,
+        started_ms=started,
+        ended_ms=ended,
+        waits_until_ms=waits,
+    )
+
+
+def _title(execution: Execution, state: states.State, subject: Subject) -> str:
+    planned = subject.batch.start + execution.planned_offset_ms * MILLISECOND
+    parts = [
+        f"#{execution.position + 1} {execution.key or wording.short_task(execution.task_name)}",
+        str(state.label),
+        _("planned %(time)s") % {"time": wording.clock_time(planned, subject.now, exact=True)},
+    ]
+    if execution.lag_ms is not None:
+        parts.append(_("%(duration)s late") % {"duration": wording.duration(execution.lag_ms)})
+    if execution.run_ms is not None:
+        parts.append(_("ran %(duration)s") % {"duration": wording.duration(execution.run_ms)})
+    if execution.error_class:
+        parts.append(wording.short_task(execution.error_class))
+    return " · ".join(parts)
+
+
+def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Material, Times]:
+    found = list(subject.in_span.values_list("planned_offset_ms", "status", "lag_ms", "run_ms"))
+    idle: dict[str, list[int]] = {}
+    for planned, status, lag, _run in found:
+        if lag is None:
+            line = idle.setdefault(status, [0] * grid.size)
+            line[grid.place(planned - grid.origin_ms)] += 1
+    started = [
+        (planned, status, lag, run) for planned, status, lag, run in found if lag is not None
+    ]
+    times = times_of([Started(planned, lag, run) for planned, _status, lag, run in started])
+    marks = [(planned, status, lag) for planned, status, lag, _run in started]
+    longest = times.longest_lag_ms
+    return replace(material, dots=marks, idle=idle, longest_lag_ms=longest), times
+
+
+def _with_cells(subject: Subject, material: Material, grid: Grid) -> tuple[Material, Times]:
+    cells = lag_steps(subject.rows, grid)
+    times = estimate(subject.rows, grid, cells)
+    columns: dict[int, list[tuple[int, int]]] = {}
+    for place, step, many in cells:
+        columns.setdefault(place, []).append((step, many))
+    sketches = {place: Sketch(sorted(steps)) for place, steps in columns.items()}
+    quantiles = [
+        [
+            sketches[place].quantile(share) if place in sketches else None
+            for place in range(grid.size)
+        ]
+        for _name, share in QUANTILES
+    ]
+    longest = times.longest_lag_ms
+    return replace(material, cells=cells, quantiles=quantiles, longest_lag_ms=longest), times

@@ -1,0 +1,113 @@
+"""The list of executions, and the way to the page of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from django_agenda.clock import now
+from django_agenda.models.execution import Execution
+
+from . import states, wording
+from .execution_page import execution_page
+from .execution_table import shown_message
+from .filters import DueFilter, LatenessFilter, StatusFilter, TaskFilter
+from .paging import LeanList
+from .read_only import ReadOnlyAdmin
+
+_HEAVY = ("args", "kwargs", "return_value", "traceback", "batch__rollup", "batch__enqueue_error")
+_LATE_MS = 1000
+
+
+class ExecutionList(LeanList):
+    """Leave out what the list does not show."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Defer payloads, which can be long."""
+        return super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnlyAdmin):
+    """Show each call, its plan and its outcome."""
+
+    list_display = ("label", "state", "due", "run", "of")
+    list_filter = (StatusFilter, DueFilter, "failed_stage", LatenessFilter, TaskFilter)
+    list_select_related = ("batch",)
+    search_fields = ("=key", "=id", "=task_name", "=worker", "=error_fingerprint")
+    search_help_text = gettext_lazy("A whole key, number, task, worker or error fingerprint")
+    page_template = "admin/django_agenda/execution/page.html"
+    empty_template = "admin/django_agenda/execution/empty.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list without payloads."""
+        return ExecutionList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str]:
+        """List a batch in its own order, and all others by age, the newest first."""
+        return ("position",) if "batch__id__exact" in request.GET else ("-id",)
+
+    def page_context(self, request: HttpRequest, row: Execution) -> dict[str, Any]:
+        """See execution_page()."""
+        name = row.key or wording.short_task(row.task_name)
+        title = name if row.batch_id is None else f"{name} #{row.position + 1}"
+        return {"page": execution_page(self, request, row), "title": title}
+
+    @admin.display(description=gettext_lazy("execution"))
+    def label(self, execution: Execution) -> SafeString:
+        """Return its key, or the end of its id, above its task."""
+        return format_html(
+            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{}</span>',
+            execution.key or f"…{str(execution.pk)[-12:]}",
+            execution.task_name,
+            wording.short_task(execution.task_name),
+        )
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, execution: Execution) -> SafeString:
+        """Return its state, by what it is held, and its error without particulars."""
+        badge = states.of_execution(execution, now()).badge
+        words = execution.held_by or shown_message(execution, payload=False)[:90]
+        name = wording.short_task(execution.error_class)
+        if not words and not name:
+            return badge
+        return format_html(
+            '{}<span class="ag-sub ag-error"><b>{}</b> {}</span>', badge, name, words
+        )
+
+    @admin.display(description=gettext_lazy("planned"))
+    def due(self, execution: Execution) -> SafeString:
+        """Return the moment from which it may run, and how late it started."""
+        lag = execution.lag_ms
+        late = "" if lag is None else f"+{wording.duration(lag)}"
+        return format_html(
+            '<span class="ag-nowrap">{}</span><span class="ag-sub{}">{}</span>',
+            wording.time_tag(execution.due_at, now()),
+            " ag-late" if (lag or 0) > _LATE_MS else "",
+            late,
+        )
+
+    @admin.display(description=gettext_lazy("run"))
+    def run(self, execution: Execution) -> SafeString:
+        """Return how long it ran, in which try, and who ran it."""
+        return format_html(
+            '<span class="ag-nowrap">{}</span><span class="ag-sub ag-nowrap">{} / {} · {}</span>',
+            "–" if execution.run_ms is None else wording.duration(execution.run_ms),
+            execution.attempts,
+            execution.max_attempts,
+            execution.worker or execution.queue_name,
+        )
+
+    @admin.display(description=gettext_lazy("batch"))
+    def of(self, execution: Execution) -> SafeString | str:
+        """Return a link to its batch."""
+        if execution.batch is None:
+            return format_html('<span class="ag-quiet">{}</span>', "–")
+        return format_html('<a href="{}">{}</a>', self.url_of(execution.batch), execution.batch)

@@ -1,0 +1,257 @@
+"""What the page of an execution shows: its path, its facts, its attempts, its payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_agenda.clock import now
+from django_agenda.models.attempt import Attempt
+from django_agenda.models.batch import Batch
+from django_agenda.models.errors import normalise
+from django_agenda.models.execution import Execution
+from django_agenda.tasks.registry import registered
+
+from . import redaction, states, wording
+from .execution_table import may_see_payload, shown_message
+from .states import State
+
+if TYPE_CHECKING:
+    from .read_only import ReadOnlyAdmin
+
+_MOST_ATTEMPTS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Hold one point of the path from the plan to the end, and how long it took to get there."""
+
+    title: str
+    when: SafeString | str
+    note: str
+    slug: str
+    way: str = ""
+    is_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """Hold one try as it is shown."""
+
+    number: int
+    slug: str
+    outcome: str
+    worker: str
+    started: SafeString | str
+    lag: str
+    run: str
+    error: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """Hold what only some may see, already without secrets."""
+
+    args: str
+    kwargs: str
+    result: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Hold everything that the template writes down."""
+
+    execution: Execution
+    state: State
+    sentence: str
+    is_known: bool
+    path: list[Stop]
+    facts: list[tuple[str, Any, str]]
+    error: str
+    message: str
+    same_url: str
+    attempts: list[AttemptRow]
+    payload: Payload | None
+    neighbours: list[tuple[str, str, str]]
+
+
+def execution_page(admin: ReadOnlyAdmin, request: HttpRequest, execution: Execution) -> Page:
+    """Gather the page."""
+    moment, payload = now(), may_see_payload(request)
+    return Page(
+        execution=execution,
+        state=states.of_execution(execution, moment),
+        sentence=_sentence(execution, moment),
+        is_known=execution.task_name in registered(),
+        path=_path(execution, moment),
+        facts=_facts(admin, request, execution, moment),
+        error=execution.error_class,
+        message=shown_message(execution, payload=payload),
+        same_url=_same_url(admin, execution),
+        attempts=_attempts(execution, moment, payload=payload),
+        payload=_payload(execution) if payload else None,
+        neighbours=_neighbours(admin, execution),
+    )
+
+
+def _sentence(execution: Execution, moment: datetime) -> str:
+    if execution.held_by == "unknown task":
+        return _("Waits for a worker that knows its task.")
+    if execution.held_by:
+        return _("Held: %(reason)s.") % {"reason": execution.held_by}
+    state = states.of_execution(execution, moment)
+    when = wording.distance(execution.due_at, moment)
+    sentences = {
+        "scheduled": _("Due %(when)s."),
+        "due": _("Was due %(when)s, and no worker has taken it yet."),
+        "retrying": _("Its next attempt is due %(when)s."),
+        "pending": _("The broker refused it; a worker enqueues it once the broker answers."),
+        "running": _("Runs now."),
+        "skipped": _("Another execution with its key was alive, so it was not needed."),
+        "missed": _("No worker started it before it expired."),
+    }
+    return sentences.get(state.slug, "") % {"when": when}
+
+
+def _path(execution: Execution, moment: datetime) -> list[Stop]:
+    stops = [
+        Stop(
+            title=_("Created"),
+            when=wording.time_tag(execution.created_at, moment, exact=True),
+            note="",
+            slug="scheduled",
+        ),
+        Stop(
+            title=_("Due"),
+            when=wording.time_tag(execution.due_at, moment, exact=True),
+            note="" if execution.due_at <= moment else wording.distance(execution.due_at, moment),
+            slug="due",
+            way=_way(execution.created_at, execution.due_at),
+            is_ahead=execution.due_at > moment,
+        ),
+    ]
+    if execution.started_at is not None:
+        lag = execution.lag_ms
+        stops.append(
+            Stop(
+                title=_("Started"),
+                when=wording.time_tag(execution.started_at, moment, exact=True),
+                note=execution.worker,
+                slug="running",
+                way="" if lag is None else f"+{wording.duration(lag)}",
+            )
+        )
+    state = states.of_execution(execution, moment)
+    if execution.finished_at is not None:
+        run = execution.run_ms
+        stops.append(
+            Stop(
+                title=str(state.label).capitalize(),
+                when=wording.time_tag(execution.finished_at, moment, exact=True),
+                note="",
+                slug=state.slug,
+                way="" if run is None else wording.duration(run),
+            )
+        )
+    return stops
+
+
+def _way(begin: datetime, end: datetime) -> str:
+    return wording.duration((end - begin).total_seconds() * 1000) if end > begin else ""
+
+
+def _facts(
+    admin: ReadOnlyAdmin, request: HttpRequest, execution: Execution, moment: datetime
+) -> list[tuple[str, Any, str]]:
+    batch = execution.batch
+    batch_url = admin.url_of(batch) if batch is not None and admin.can_see(request, Batch) else ""
+    parent_url = admin.url_of(Execution(pk=execution.parent_id)) if execution.parent_id else ""
+    of = execution.callback_of_id
+    found: list[tuple[str, Any, str]] = [
+        (_("Task"), execution.task_name, ""),
+        (_("Batch"), batch, batch_url),
+        (_("Position"), "" if batch is None else f"{execution.position + 1} / {batch.total}", ""),
+        (_("Key"), execution.key, ""),
+        (_("Labels"), ", ".join(execution.labels), ""),
+        (_("Queue"), execution.queue_name, ""),
+        (_("Priority"), execution.priority or "", ""),
+        (_("Attempts"), f"{execution.attempts} / {execution.max_attempts}", ""),
+        (_("Crashes"), execution.crashes or "", ""),
+        (_("Expires"), wording.time_tag(execution.expires_at, moment), ""),
+        (_("Scheduled by"), execution.parent_id, parent_url),
+        (_("Callback of"), of, admin.url_of(Batch(pk=of)) if of else ""),
+        (_("Id"), execution.pk, ""),
+    ]
+    return [fact for fact in found if fact[1] not in (None, "")]
+
+
+def _same_url(admin: ReadOnlyAdmin, execution: Execution) -> str:
+    if not execution.error_fingerprint or execution.batch_id is None:
+        return ""
+    query = {
+        "batch__id__exact": execution.batch_id,
+        "error_fingerprint": execution.error_fingerprint,
+    }
+    return f"{admin.list_url(Execution)}?{urlencode(query)}"
+
+
+def _attempts(execution: Execution, moment: datetime, *, payload: bool) -> list[AttemptRow]:
+    found = execution.attempt_set.order_by("number")[:_MOST_ATTEMPTS]
+    return [_attempt(attempt, moment, payload=payload) for attempt in found]
+
+
+def _attempt(attempt: Attempt, moment: datetime, *, payload: bool) -> AttemptRow:
+    slugs = {"succeeded": "succeeded", "cancelled": "cancelled"}
+    message = redaction.text(attempt.error_message)
+    return AttemptRow(
+        number=attempt.number,
+        slug=slugs.get(attempt.outcome, "failed"),
+        outcome=attempt.get_outcome_display(),
+        worker=attempt.worker,
+        started=wording.time_tag(attempt.started_at, moment, exact=True),
+        lag="" if attempt.lag_ms is None else wording.duration(attempt.lag_ms),
+        run="" if attempt.run_ms is None else wording.duration(attempt.run_ms),
+        error=wording.short_task(attempt.error_class),
+        message=message if payload else normalise(message),
+        traceback=redaction.text(attempt.traceback) if payload else "",
+    )
+
+
+def _payload(execution: Execution) -> Payload:
+    args, kwargs = redaction.arguments(execution)
+    return Payload(
+        args=args,
+        kwargs=kwargs,
+        result=redaction.result(execution) if execution.status == "succeeded" else "",
+        traceback=redaction.text(execution.traceback),
+    )
+
+
+def _neighbours(admin: ReadOnlyAdmin, execution: Execution) -> list[tuple[str, str, str]]:
+    if execution.batch_id is None:
+        return []
+    near = (execution.position - 1, execution.position + 1)
+    rows = Execution.objects.filter(batch=execution.batch_id, position__in=near).only(
+        "id", "key", "task_name", "position"
+    )
+    found = []
+    for row in rows:
+        before = row.position < execution.position
+        symbol = "‹" if before else "›"
+        found.append(
+            (
+                symbol,
+                f"#{row.position + 1} {row.key or wording.short_task(row.task_name)}",
+                admin.url_of(row),
+            )
+        )
+    return sorted(found, key=lambda item: item[0] != "‹")

@@ -1,0 +1,165 @@
+"""Filters that ask what people ask: what is in trouble, what is late, what runs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_agenda.clock import now
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+from django_agenda.tasks.registry import registered
+
+from .states import BATCHES, OUTCOMES
+
+_MOST_TASKS = 40
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Choose by status, under the names that the pages use."""
+
+    title = _("state")
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the statuses of the model, without asking the database."""
+        known = BATCHES if model_admin.model is Batch else OUTCOMES
+        return [(slug, state.label) for slug, state in known.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class BatchTroubleFilter(admin.SimpleListFilter):
+    """Choose batches by what went wrong, now or earlier."""
+
+    title = _("trouble")
+    parameter_name = "trouble"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the choices."""
+        return (
+            ("failures", _("has failures")),
+            ("missed", _("has missed executions")),
+            ("pending", _("partly scheduled")),
+            ("none", _("none")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        conditions = {
+            "failures": Q(failed__gt=0),
+            "missed": Q(missed__gt=0),
+            "pending": Q(pending__gt=0),
+            "none": Q(failed=0, missed=0, pending=0),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
+class BatchWindowFilter(admin.SimpleListFilter):
+    """Choose batches by where their window lies."""
+
+    title = _("window")
+    parameter_name = "window"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the choices."""
+        return (
+            ("now", _("open now")),
+            ("next", _("starts in the next 24 hours")),
+            ("last", _("started in the last 24 hours")),
+            ("overdue", _("over, but not finished")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        moment, day = now(), timedelta(days=1)
+        ends_later = Q(start__gt=moment - F("over"))
+        match self.value():
+            case "now":
+                return queryset.filter(ends_later, start__lte=moment)
+            case "next":
+                return queryset.filter(start__range=(moment, moment + day))
+            case "last":
+                return queryset.filter(start__range=(moment - day, moment))
+            case "overdue":
+                return queryset.filter(~ends_later, finished_at__isnull=True)
+        return queryset
+
+
+class TaskFilter(admin.SimpleListFilter):
+    """Choose executions by task, among those that this process knows."""
+
+    title = _("task")
+    parameter_name = "task"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the names of the registered tasks."""
+        return [(name, name.rpartition(".")[2]) for name in sorted(registered())[:_MOST_TASKS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        return queryset.filter(task_name=self.value()) if self.value() else queryset
+
+
+class DueFilter(admin.SimpleListFilter):
+    """Choose executions that have not started by when they are due."""
+
+    title = _("waiting")
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the choices."""
+        return (
+            ("now", _("due now")),
+            ("hour", _("due in the next hour")),
+            ("later", _("due later")),
+            ("held", _("held")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        waiting = queryset.filter(status__in=Execution.WAITING, finished_at__isnull=True)
+        moment, hour = now(), timedelta(hours=1)
+        match self.value():
+            case "now":
+                return waiting.filter(due_at__lte=moment)
+            case "hour":
+                return waiting.filter(due_at__range=(moment, moment + hour))
+            case "later":
+                return waiting.filter(due_at__gt=moment + hour)
+            case "held":
+                return waiting.exclude(held_by="")
+        return queryset
+
+
+class LatenessFilter(admin.SimpleListFilter):
+    """Choose executions that started late."""
+
+    title = _("lateness")
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the choices, in milliseconds."""
+        return (
+            ("1000", _("more than 1 s")),
+            ("10000", _("more than 10 s")),
+            ("60000", _("more than 1 min")),
+            ("600000", _("more than 10 min")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
+        value = self.value() or ""
+        return (
+            queryset.filter(lag_ms__gt=int(value))
+            if value in dict(self.lookup_choices)
+            else queryset
+        )

@@ -1,0 +1,71 @@
+"""The numbers of a span: planned and real rate, lateness, run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from . import wording
+from .lateness import Sketch, Times
+from .span import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Hold one number with its name."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """Hold the numbers that belong together."""
+
+    title: str
+    hint: str
+    figures: list[Figure]
+
+
+def tiles(span: Span, planned: int, times: Times) -> list[Tile]:
+    """Return three groups of numbers; a dash where nothing has happened yet."""
+    return [
+        Tile(
+            title=_("Rate"),
+            hint=_("executions, as planned and as ended"),
+            figures=[
+                Figure(name=_("planned"), value=wording.rate(planned, span.length_ms)),
+                Figure(name=_("actual"), value=_actual(times)),
+            ],
+        ),
+        Tile(
+            title=_("Lateness"),
+            hint=_("from the due moment to the start"),
+            figures=[
+                *_quantiles(times.lag, (50, 95, 99)),
+                Figure(name=_("max"), value=_duration(times.longest_lag_ms)),
+            ],
+        ),
+        Tile(
+            title=_("Run time"),
+            hint=_("from the start to the end"),
+            figures=_quantiles(times.run, (50, 95)),
+        ),
+    ]
+
+
+def _actual(times: Times) -> str:
+    if times.first_start_ms is None or times.last_end_ms is None:
+        return "–"
+    return wording.rate(times.run.size, max(times.last_end_ms - times.first_start_ms, 1))
+
+
+def _quantiles(sketch: Sketch, shares: tuple[int, ...]) -> list[Figure]:
+    return [
+        Figure(name=f"p{share}", value=_duration(sketch.quantile(share / 100))) for share in shares
+    ]
+
+
+def _duration(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else wording.duration(milliseconds)

@@ -1,0 +1,121 @@
+"""What the admins of this app have in common: they show and change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from .paging import CappedPaginator
+
+STYLE = "django_agenda/admin.css"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Show rows with a page of their own each; only `view` is ever permitted."""
+
+    actions = None
+    list_per_page = 50
+    list_max_show_all = 200
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    paginator = CappedPaginator
+    page_template = ""
+    empty_template = ""
+
+    @property
+    def media(self) -> forms.Media:
+        """Return our style sheet alone: these pages need none of the admin's scripts."""
+        return forms.Media(css={"all": [STYLE]})
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: rows are made by code."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; what it says when it is empty depends on the model."""
+        context = {"title": self.opts.verbose_name_plural, "empty_template": self.empty_template}
+        context["title"] = str(context["title"]).capitalize()
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one row on its page."""
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            return self._gone(request, object_id)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        context = {**self._frame(request, row), **self.page_context(request, row)}
+        return TemplateResponse(request, self.page_template, context | (extra_context or {}))
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the page of a row shows beyond the admin's frame."""
+        raise NotImplementedError
+
+    def url_of(self, row: Model) -> str:
+        """Return the address of a row's page on this admin site."""
+        name = f"{row._meta.app_label}_{row._meta.model_name}_change"
+        return reverse(f"admin:{name}", args=[row.pk], current_app=self.admin_site.name)
+
+    def list_url(self, model: type[Model]) -> str:
+        """Return the address of a model's list on this admin site."""
+        name = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+        return reverse(f"admin:{name}", current_app=self.admin_site.name)
+
+    def can_see(self, request: HttpRequest, model: type[Model]) -> bool:
+        """Tell whether this user may see rows of another model on this admin site."""
+        site = self.admin_site
+        return site.is_registered(model) and site.get_model_admin(model).has_view_permission(
+            request
+        )
+
+    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        gone: HttpResponseRedirect = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
+            request, self.opts, object_id
+        )
+        return gone
+
+    def _frame(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        request.current_app = self.admin_site.name
+        return {
+            **self.admin_site.each_context(request),
+            "title": str(row),
+            "subtitle": None,
+            "object_id": row.pk,
+            "original": row,
+            "opts": self.opts,
+            "media": self.media,
+            "add": False,
+            "change": True,
+            "is_popup": False,
+            "has_view_permission": True,
+            "preserved_filters": self.get_preserved_filters(request),
+        }

@@ -1,0 +1,87 @@
+"""Values that are never shown, whoever looks: found by their names, and by what tasks declare."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from django_agenda.models.execution import Execution
+from django_agenda.tasks.registry import registered
+
+HIDDEN = "••••••••"
+_LONGEST = 20_000
+
+_NAMES = re.compile(
+    r"pass(?:word|wd|phrase|code)?|pwd|token|secret|key|signature|authori[sz]ation|auth\b"
+    r"|cookie|session|credential|api|private|bearer",
+    re.IGNORECASE,
+)
+# In running text `key` alone says too little: "KeyError: 'name'" must stay readable.
+_IN_TEXT = re.compile(
+    r"""(?ix) (
+          [\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key
+          |authorization|credential|cookie|signature)[\w-]*
+          ["']? \s* [=:] \s* (?:(?:basic|bearer|token)\s+)?
+        ) ("[^"]*"|'[^']*'|[^\s,;)}\]]+)"""
+)
+_IN_URL = re.compile(r"(\w[\w+.-]*://[^\s/:@]*:)[^\s/@]+@")
+
+
+def is_secret(name: str, names: Collection[str] = ()) -> bool:
+    """Tell whether the value of that name is never shown."""
+    return name in names or _NAMES.search(name) is not None
+
+
+def arguments(execution: Execution) -> tuple[str, str]:
+    """Return the positional and the keyword arguments as JSON, what is secret hidden."""
+    task = registered().get(execution.task_name)
+    names = () if task is None else task.redact
+    parameters = () if task is None else _positional_names(task.function)
+    args = [
+        HIDDEN
+        if place < len(parameters) and is_secret(parameters[place], names)
+        else clean(value, names)
+        for place, value in enumerate(execution.args)
+    ]
+    return _written(args), _written(clean(execution.kwargs, names))
+
+
+def result(execution: Execution) -> str:
+    """Return the return value as JSON, what is secret hidden."""
+    task = registered().get(execution.task_name)
+    return _written(clean(execution.return_value, () if task is None else task.redact))
+
+
+def clean(value: Any, names: Collection[str] = ()) -> Any:
+    """Return a JSON value with the values of secret names replaced, at every depth."""
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if is_secret(str(name), names) else clean(inner, names)
+            for name, inner in value.items()
+        }
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, Sequence):
+        return [clean(inner, names) for inner in value]
+    return value
+
+
+def text(words: str) -> str:
+    """Return text with what follows the name of a secret replaced, and passwords in URLs."""
+    return _IN_URL.sub(rf"\1{HIDDEN}@", _IN_TEXT.sub(rf"\1{HIDDEN}", words))
+
+
+def _positional_names(function: Any) -> Sequence[str]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind in kinds]
+
+
+def _written(value: Any) -> str:
+    words = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}\n…"

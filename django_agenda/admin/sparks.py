@@ -1,0 +1,51 @@
+"""The small timelines of a list of batches, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Case, Count, F, IntegerField, Value, When
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+from . import charts
+from .span import MILLISECOND
+from .states import OUTCOMES
+
+COLUMNS = 30
+MOST_COUNTED = 150_000
+
+
+def plan_sparks(batches: Sequence[Batch]) -> dict[int, SafeString]:
+    """Return a drawing by batch; those that would take too long to count have none."""
+    widths, left = {}, MOST_COUNTED
+    for batch in batches:
+        if 0 < batch.total <= left:
+            left -= batch.total
+            widths[batch.pk] = max(-(-(batch.over // MILLISECOND + 1) // COLUMNS), 1)
+    if not widths:
+        return {}
+    width = Case(
+        *(When(batch=pk, then=Value(value)) for pk, value in widths.items()),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+    found = (
+        Execution.objects.filter(batch__in=list(widths))
+        .annotate(slice=F("planned_offset_ms") - F("planned_offset_ms") % width)
+        .values_list("batch", "slice", "status")
+        .annotate(count=Count("*"))
+        .order_by()
+    )
+    counts: dict[int, dict[str, list[int]]] = {}
+    for pk, start, status, many in found:
+        line = counts.setdefault(pk, {}).setdefault(status, [0] * COLUMNS)
+        line[min(max(start // widths[pk], 0), COLUMNS - 1)] += many
+    return {pk: charts.spark(_ordered(lines), _("Plan by outcome")) for pk, lines in counts.items()}
+
+
+def _ordered(lines: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {status: lines[status] for status in OUTCOMES if status in lines}

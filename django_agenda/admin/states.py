@@ -1,0 +1,98 @@
+"""What each state is called, and the icon and colour that go with it everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+class State(NamedTuple):
+    """Hold how a state is shown: `slug` names its icon and its colour."""
+
+    slug: str
+    label: str | _StrPromise
+
+    @property
+    def icon(self) -> SafeString:
+        """Return its icon; templates include `icons.html` once a page for the drawings."""
+        return format_html(
+            '<svg class="ag-icon ag-s-{0}" aria-hidden="true" focusable="false">'
+            '<use href="#ag-i-{0}"/></svg>',
+            self.slug,
+        )
+
+    @property
+    def badge(self) -> SafeString:
+        """Return its icon and its name on a tint of its colour."""
+        return format_html(
+            '<span class="ag-badge ag-s-{}">{}{}</span>', self.slug, self.icon, self.label
+        )
+
+
+# From the bottom of a stacked bar to its top: what went well, what waits, what did not go well.
+OUTCOMES = {
+    "succeeded": State("succeeded", _("succeeded")),
+    "running": State("running", _("running")),
+    "scheduled": State("scheduled", _("scheduled")),
+    "skipped": State("skipped", _("skipped")),
+    "cancelled": State("cancelled", _("cancelled")),
+    "pending": State("pending", _("not enqueued")),
+    "missed": State("missed", _("missed")),
+    "failed": State("failed", _("failed")),
+}
+ENQUEUED = State("enqueued", _("enqueued"))
+DUE = State("due", pgettext_lazy("of an execution", "due"))
+HELD = State("paused", _("held"))
+RETRYING = State("retrying", _("retrying"))
+PARTLY_SCHEDULED = State("pending", _("partly scheduled"))
+HAS_FAILURES = State("partly_failed", _("has failures"))
+
+BATCHES = {
+    "pending": State("scheduled", _("being enqueued")),
+    "partly_scheduled": PARTLY_SCHEDULED,
+    "scheduled": State("scheduled", _("scheduled")),
+    "running": State("running", _("running")),
+    "paused": State("paused", _("paused")),
+    "succeeded": State("succeeded", _("succeeded")),
+    "partly_failed": State("partly_failed", _("partly failed")),
+    "failed": State("failed", _("failed")),
+    "cancelled": State("cancelled", _("cancelled")),
+}
+
+
+def of_batch(batch: Batch) -> State:
+    """Return the state of a batch."""
+    return BATCHES[batch.status]
+
+
+def flags_of(batch: Batch) -> list[State]:
+    """Return what stays true of a batch beside its state: success later does not hide it."""
+    flags = []
+    if batch.pending and batch.status != Batch.Status.PARTLY_SCHEDULED:
+        flags.append(PARTLY_SCHEDULED)
+    ended_badly = (Batch.Status.FAILED, Batch.Status.PARTLY_FAILED)
+    if (batch.failed or batch.missed) and batch.status not in ended_badly:
+        flags.append(HAS_FAILURES)
+    return flags
+
+
+def of_execution(execution: Execution, now: datetime) -> State:
+    """Return the state of an execution; `due`, `held` and `retrying` are kinds of scheduled."""
+    if execution.status != Execution.Status.SCHEDULED:
+        return OUTCOMES[execution.status]
+    if execution.held_by:
+        return HELD
+    if execution.attempts:
+        return RETRYING
+    return DUE if execution.due_at <= now else OUTCOMES["scheduled"]

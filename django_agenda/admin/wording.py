@@ -1,0 +1,111 @@
+"""Numbers, moments and durations in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+_RATE_UNITS = ((1000, "s"), (60_000, "min"), (3_600_000, "h"), (86_400_000, "d"))
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+
+
+def count(number: int) -> str:
+    """Return a whole number with its thousands grouped."""
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share; what is not nothing is never shown as 0 %, nor what is not all as 100 %."""
+    if not whole or not part:
+        return "0 %"
+    share = 100 * part / whole
+    if share < 0.1:
+        return "< 0.1 %"
+    if 99.9 < share < 100:
+        return "> 99.9 %"
+    digits = 0 if part == whole or share == int(share) else 1
+    return f"{number_format(round(share, digits), digits)} %"
+
+
+def duration(milliseconds: float) -> str:
+    """Return a duration in its two largest units: 240 ms, 1.2 s, 4 min 30 s, 2 d 3 h."""
+    sign, size = ("-" if milliseconds < 0 else ""), abs(milliseconds)
+    if size < 999.5:
+        return f"{sign}{round(size)} ms"
+    if size < 59_950:
+        digits = 1 if size < 9950 else 0
+        return f"{sign}{number_format(round(size / 1000, digits), digits)} s"
+    size = round(size / 1000) * 1000
+    for place, (unit, name) in enumerate(_UNITS):
+        if size >= unit:
+            whole, rest = divmod(size, unit)
+            smaller, smaller_name = _UNITS[min(place + 1, len(_UNITS) - 1)]
+            more = f" {rest // smaller} {smaller_name}" if rest >= smaller else ""
+            return f"{sign}{whole} {name}{more}"
+    return f"{sign}{size} ms"
+
+
+def rate(number: int, milliseconds: float) -> str:
+    """Return how often something happens, in the unit in which it is at least one."""
+    if not number or milliseconds <= 0:
+        return "–"
+    *units, longest = _RATE_UNITS
+    unit, name = next((pair for pair in units if number * pair[0] >= milliseconds), longest)
+    often = number * unit / milliseconds
+    digits = 0 if often >= 100 or often == int(often) else 1
+    return f"{number_format(round(often, digits), digits, force_grouping=True)} / {name}"
+
+
+def clock_time(
+    moment: datetime, now: datetime, *, exact: bool = False, seconds: bool = True
+) -> str:
+    """Return a moment on the user's clock, with its date unless it is today's."""
+    local, today = timezone.localtime(moment), timezone.localtime(now)
+    text = format_date(local, "H:i:s" if seconds else "H:i")
+    if exact:
+        text += f".{local.microsecond // 1000:03d}"
+    if local.date() == today.date():
+        return text
+    date = format_date(local, "j M" if local.year == today.year else "j M Y")
+    return f"{date}, {text}"
+
+
+def time_tag(
+    moment: datetime | None, now: datetime, *, exact: bool = False, seconds: bool = True
+) -> SafeString | str:
+    """Return a moment as a <time> whose title is the same in UTC; nothing for None."""
+    if moment is None:
+        return ""
+    exactly = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        exactly.isoformat(timespec="milliseconds"),
+        exactly.strftime("%Y-%m-%d %H:%M:%S.") + f"{exactly.microsecond // 1000:03d}",
+        clock_time(moment, now, exact=exact, seconds=seconds),
+    )
+
+
+def distance(moment: datetime, now: datetime) -> str:
+    """Return how far a moment is from now: "in 5 min", "3 s ago"."""
+    away = _rough(abs((moment - now) / timedelta(milliseconds=1)))
+    if moment >= now:
+        return _("in %(duration)s") % {"duration": away}
+    return _("%(duration)s ago") % {"duration": away}
+
+
+def _rough(milliseconds: float) -> str:
+    """Return a duration in its largest unit."""
+    size = round(milliseconds / 1000) * 1000
+    unit, name = next(((unit, name) for unit, name in _UNITS if size >= unit), _UNITS[-1])
+    return f"{size // unit} {name}"
+
+
+def short_task(name: str) -> str:
+    """Return the last part of a task's dotted path."""
+    return name.rpartition(".")[2]

@@ -1,0 +1,92 @@
+"""The number of statements does not grow with the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from django_agenda.models import Execution
+from tests.factories import ExecutionFactory, WorkerFactory, flood
+
+pytestmark = pytest.mark.django_db
+
+
+def statements(client: Client, address: str) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(address).status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def batches(count: int) -> None:
+    for _ in range(count):
+        flood(20)
+
+
+def executions(count: int) -> None:
+    ExecutionFactory.create_batch(count // 2)
+    flood(count // 2)
+
+
+def workers(count: int) -> None:
+    WorkerFactory.create_batch(count)
+
+
+@pytest.mark.parametrize(
+    ("model", "make", "few", "many"),
+    [("batch", batches, 3, 30), ("execution", executions, 10, 1000), ("worker", workers, 3, 60)],
+)
+def test_a_list_asks_the_same_for_few_and_many(
+    admin_client: Client, model: str, make: Callable[[int], None], few: int, many: int
+) -> None:
+    address = reverse(f"admin:django_agenda_{model}_changelist")
+    make(few)
+    first = statements(admin_client, address)
+
+    make(many)
+
+    assert len(statements(admin_client, address)) == len(first) <= 6
+
+
+def test_the_page_of_a_batch_asks_the_same_for_few_and_many(admin_client: Client) -> None:
+    counts = {}
+    for total in (10, 1000):
+        batch = flood(total, seed=3)
+        address = reverse("admin:django_agenda_batch_change", args=[batch.pk])
+        counts[total] = len(statements(admin_client, address))
+
+    assert counts[1000] <= 11
+    assert counts[10] <= counts[1000]
+
+
+def test_no_list_counts_without_a_limit(admin_client: Client) -> None:
+    flood(20)
+
+    for model in ("batch", "execution", "worker"):
+        address = reverse(f"admin:django_agenda_{model}_changelist")
+        counting = [sql for sql in statements(admin_client, address) if "COUNT(" in sql]
+        assert all("LIMIT" in sql or "GROUP BY" in sql for sql in counting), counting
+
+
+def test_no_list_reads_payloads(admin_client: Client) -> None:
+    flood(20)
+
+    for sql in statements(admin_client, reverse("admin:django_agenda_execution_changelist")):
+        assert '"traceback"' not in sql
+        assert '"kwargs"' not in sql
+
+
+def test_a_page_counts_what_it_shows(admin_client: Client) -> None:
+    batch = flood(400)
+    response = admin_client.get(reverse("admin:django_agenda_batch_change", args=[batch.pk]))
+
+    histogram = response.context["page"].timeline.histogram
+
+    for status in ("succeeded", "failed", "missed", "pending", "scheduled"):
+        assert histogram.of(status) == Execution.objects.filter(status=status).count()

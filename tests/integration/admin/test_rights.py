@@ -1,0 +1,100 @@
+"""Who may see what; nobody may change anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from factory.django import DjangoModelFactory
+
+from django_agenda.models import Execution
+from tests.factories import BatchFactory, ExecutionFactory, Scene, WorkerFactory, flood
+
+from .conftest import ClientFor
+
+MODELS = ("batch", "execution", "worker")
+FACTORIES: dict[str, type[DjangoModelFactory[Any]]] = {
+    "batch": BatchFactory,
+    "execution": ExecutionFactory,
+    "worker": WorkerFactory,
+}
+
+pytestmark = pytest.mark.django_db
+
+
+def address(model: str, kind: str = "changelist", *args: object) -> str:
+    return reverse(f"admin:django_agenda_{model}_{kind}", args=args)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_without_a_right_nothing_is_seen(client_for: ClientFor, model: str) -> None:
+    row = FACTORIES[model].create()
+    client = client_for()
+
+    assert client.get(address(model)).status_code == 403
+    assert client.get(address(model, "change", row.pk)).status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_right_to_see_shows_lists_and_pages(client_for: ClientFor, model: str) -> None:
+    row = FACTORIES[model].create()
+    client = client_for(f"view_{model}")
+
+    assert client.get(address(model)).status_code == 200
+    assert client.get(address(model, "change", row.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_not_even_an_administrator_changes_anything(admin_client: Client, model: str) -> None:
+    row = FACTORIES[model].create()
+
+    assert admin_client.get(address(model, "add")).status_code == 403
+    assert admin_client.post(address(model, "change", row.pk), {"name": "x"}).status_code == 403
+    assert admin_client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_row_that_is_gone_leads_back(admin_client: Client, model: str) -> None:
+    for gone in ("9999", "nonsense", "00000000-0000-7000-8000-000000000000"):
+        assert admin_client.get(address(model, "change", gone)).status_code == 302
+
+
+def test_payloads_need_their_own_right(client_for: ClientFor) -> None:
+    flood(100, scene=Scene(failing=1.0, refused=0, outage=None))
+    execution = Execution.objects.filter(error_class="builtins.ValueError").earliest("position")
+    page = address("execution", "change", execution.pk)
+
+    client = client_for("view_execution", "view_batch")
+
+    shown = client.get(page).content.decode()
+    assert "reminder&quot;" not in shown
+    assert "server.send_message" not in shown
+    assert f"customer {execution.args[0]}" not in shown
+    batch_page = client.get(address("batch", "change", execution.batch_id)).content.decode()
+    assert f"customer {execution.args[0]}" not in batch_page
+
+
+def test_with_the_right_payloads_are_shown_without_secrets(client_for: ClientFor) -> None:
+    flood(100, scene=Scene(failing=1.0, refused=0, outage=None))
+    execution = Execution.objects.filter(error_class="builtins.ValueError").earliest("position")
+
+    client = client_for("view_execution", "view_payload")
+
+    shown = client.get(address("execution", "change", execution.pk)).content.decode()
+    assert "reminder&quot;" in shown
+    assert "server.send_message" in shown
+    assert f"customer {execution.args[0]}" in shown
+    assert "s3cr3t" not in shown
+
+
+def test_a_batch_without_the_right_to_see_executions_has_no_links_to_them(
+    client_for: ClientFor,
+) -> None:
+    batch = flood(50, scene=Scene(failing=0.3))
+
+    page = client_for("view_batch").get(address("batch", "change", batch.pk)).content.decode()
+
+    assert "/django_agenda/execution/" not in page
+    assert 'id="executions"' not in page

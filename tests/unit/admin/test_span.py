@@ -1,0 +1,88 @@
+"""Which part of a window is in view, and how it is cut."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from django_agenda.admin.slices import coarser, cut, tabulate
+from django_agenda.admin.span import Span, moved, read_span
+
+WHOLE = Span(0, 3_600_000)
+
+
+def test_without_a_query_the_whole_is_in_view() -> None:
+    assert read_span({}, WHOLE) is WHOLE
+
+
+def test_a_query_names_a_part() -> None:
+    assert read_span({"from": "1000", "to": "9000"}, WHOLE) == Span(1000, 9000, whole=False)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "x", "to": "'; DROP TABLE"},
+        {"from": "0", "to": "3600000"},
+        {"from": "-99", "to": "99999999"},
+        {"from": "9" * 400},
+        {"from": "1e3"},
+        {"from": "²"},
+        {"to": ""},
+    ],
+)
+def test_nonsense_shows_the_whole(query: dict[str, str]) -> None:
+    assert read_span(query, WHOLE) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "query", [{"from": "5000", "to": "5000"}, {"from": "9000", "to": "10"}, {"from": "3600000"}]
+)
+def test_a_part_is_never_empty(query: dict[str, str]) -> None:
+    span = read_span(query, WHOLE)
+
+    assert span.hi_ms - span.lo_ms >= 100
+    assert 0 <= span.lo_ms < span.hi_ms <= WHOLE.hi_ms
+
+
+def test_moving_stays_inside_the_window() -> None:
+    span = Span(0, 1_000_000, whole=False)
+
+    assert moved(span, WHOLE, by=-0.5) is None
+    assert moved(span, WHOLE, by=0.5) == Span(500_000, 1_500_000, whole=False)
+    assert moved(span, WHOLE, scale=100) == WHOLE
+    assert moved(span, WHOLE, scale=0.5) == Span(250_000, 750_000, whole=False)
+
+
+@pytest.mark.parametrize("now_ms", [1, 77_777, 1_800_000, 3_599_999])
+@pytest.mark.parametrize("length", [3_600_000, 86_399_999, 161])
+def test_no_slice_lies_on_both_sides_of_now(now_ms: int, length: int) -> None:
+    grid = cut(Span(0, length), now_ms)
+
+    bounds = [grid.bounds(place) for place in range(grid.size)]
+
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == length
+    assert all(one[1] == next_[0] for one, next_ in itertools.pairwise(bounds))
+    assert not any(begin < now_ms < end for begin, end in bounds)
+    assert grid.size <= 165
+
+
+def test_joining_slices_keeps_the_edge_at_now() -> None:
+    grid = cut(Span(0, 3_600_000), 1_234_567)
+    joined = coarser(tabulate(grid, [(0, "failed", 1), (grid.width_ms * 5, "failed", 2)]))
+
+    bounds = [joined.grid.bounds(place) for place in range(joined.grid.size)]
+
+    assert not any(begin < 1_234_567 < end for begin, end in bounds)
+    assert joined.counts["failed"][:2] == [1, 2]
+
+
+def test_what_lies_on_the_last_edge_is_counted_in_the_last_slice() -> None:
+    grid = cut(Span(0, 160_000), None)
+
+    counted = tabulate(grid, [(160_000, "succeeded", 1)])
+
+    assert counted.counts["succeeded"][-1] == 1
+    assert counted.total == 1
