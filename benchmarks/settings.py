@@ -40,4 +40,6 @@ else:
         }
     }
 
-DJANGO_AGENDA = {"REDIS": os.environ["AGENDA_BENCH_REDIS"], "PREFIX": "bench"}
+DJANGO_AGENDA: dict[str, object] = {"REDIS": os.environ["AGENDA_BENCH_REDIS"], "PREFIX": "bench"}
+if "AGENDA_BENCH_SHORT_LEASES" in os.environ:
+    DJANGO_AGENDA |= {"WORKER_TTL": 2, "HEARTBEAT": 0.5, "CARETAKER_INTERVAL": 0.5}

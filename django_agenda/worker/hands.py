@@ -53,6 +53,11 @@ class Hands:
             self._wake_at = enough
             return 0
 
+    def ask_when_empty(self) -> None:
+        """Call `when_free` when nothing is held any more: a drain waits for it."""
+        with self._lock:
+            self._wake_at = 0
+
     def take(self, count: int) -> None:
         """Note that so many were claimed."""
         with self._lock:

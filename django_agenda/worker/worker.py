@@ -134,6 +134,7 @@ class WorkerProcess:
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
         self._let_go(self._alarm.empty() + self._threads.empty())
+        self._hands.ask_when_empty()
         while self._hands.held and monotonic() < deadline:
             if self._shutdown.wait(max(0.0, deadline - monotonic()), beyond=1):
                 break
