@@ -29,6 +29,9 @@ class Settings:
     CARETAKER_INTERVAL: how often the caretaker looks for what needs healing.
     ENQUEUE_GRACE: how old a batch must be before the caretaker finishes its enqueueing.
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
+    HARD_TIMEOUT_GRACE: a body that goes on this long after its time-out loses its process.
+    RETIRE_TIMEOUT: how long a process that is to be replaced waits for its other bodies.
+    WATCHDOG_TIMEOUT: a process in which a part hangs for this long ends, and is replaced.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
     """
@@ -45,6 +48,9 @@ class Settings:
     CARETAKER_INTERVAL: timedelta = timedelta(seconds=2)
     ENQUEUE_GRACE: timedelta = timedelta(seconds=5)
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
+    HARD_TIMEOUT_GRACE: timedelta = timedelta(seconds=5)
+    RETIRE_TIMEOUT: timedelta = timedelta(seconds=300)
+    WATCHDOG_TIMEOUT: timedelta = timedelta(seconds=60)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
 

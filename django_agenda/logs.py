@@ -70,3 +70,10 @@ def log_started(*, worker: Any, **_: Any) -> None:
 def log_stopped(*, worker: Any, reason: str, **_: Any) -> None:
     """Say which worker stopped, and why."""
     logger.info("worker_stopped name=%s reason=%r", worker.name, reason)
+
+
+@receiver(signals.process_ended)
+def log_ended(*, pid: int, code: int, **_: Any) -> None:
+    """Say that a process of the worker has ended, and warn when that was not asked for."""
+    level = logging.INFO if code == 0 else logging.WARNING
+    logger.log(level, "process_ended pid=%d code=%d", pid, code, extra={"pid": pid, "code": code})

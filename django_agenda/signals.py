@@ -15,6 +15,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     executions_healed     reason ("worker lost", "never enqueued" ...), count
     worker_started        worker
     worker_stopped        worker, reason
+    process_ended         pid, code: a child of the supervisor; negative codes are signals
 """
 
 from __future__ import annotations
@@ -33,3 +34,4 @@ trouble_ended = Signal()
 executions_healed = Signal()
 worker_started = Signal()
 worker_stopped = Signal()
+process_ended = Signal()

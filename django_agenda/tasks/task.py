@@ -28,7 +28,6 @@ _NOT_YET = {
     "cooldown": None,
     "debounce": None,
     "takes_context": False,
-    "cpu_bound": False,
 }
 
 
@@ -52,6 +51,7 @@ class Task(Generic[P, R]):
         expires: timedelta | float | None = None,
         on_worker_lost: Literal["retry", "fail"] = "retry",
         redact: tuple[str, ...] | list[str] = (),
+        cpu_bound: bool = False,
         **later: Any,
     ) -> None:
         check_function(function)
@@ -73,6 +73,9 @@ class Task(Generic[P, R]):
             raise ValueError(f"'on_worker_lost' must be 'retry' or 'fail', not {on_worker_lost!r}")
         self.on_worker_lost = on_worker_lost
         self.redact = _read_names(function, redact)
+        if cpu_bound and self.is_async:
+            raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
+        self.cpu_bound = bool(cpu_bound)
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

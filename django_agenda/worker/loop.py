@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connections
 
+from django_agenda.clock import monotonic
+
 from .trouble import Pause, Trouble
 
 
@@ -20,6 +22,7 @@ class Loop(threading.Thread):
         self._pause = Pause()
         self._signal = threading.Event()
         self._stopping = False
+        self._busy_since: float | None = None
 
     def run(self) -> None:
         """Tick, wait, and tick again."""
@@ -39,12 +42,19 @@ class Loop(threading.Thread):
         self._stopping = True
         self._signal.set()
 
+    def mark(self) -> object:
+        """Return what tells this tick from the others, or None between two."""
+        return self._busy_since
+
     def _safely(self) -> float:
+        self._busy_since = monotonic()
         try:
             wait = self._tick()
         except Exception as error:  # noqa: BLE001
             close_old_connections()
             self._trouble.met(error)
             return self._pause.longer()
+        finally:
+            self._busy_since = None
         self._pause = Pause()
         return wait

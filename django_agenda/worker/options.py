@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from .queues import EVERY, Queues
 
@@ -18,3 +19,8 @@ class Options:
     max_tasks: int | None = None
     shutdown_timeout: timedelta = timedelta(seconds=25)
     worker_id: str | None = None
+    processes: int = 1
+    cpu_processes: int = 0
+    max_memory: int | None = None
+    """In bytes; a process that has more is replaced."""
+    heartbeat_file: Path | None = None

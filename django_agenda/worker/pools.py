@@ -13,6 +13,7 @@ from django.db import connections
 from .claim import Claim, Outcome
 from .deadline import Deadlines
 from .runner import arun, run
+from .running import Bodies
 
 Done = Callable[[Outcome], None]
 
@@ -20,20 +21,31 @@ Done = Callable[[Outcome], None]
 class Threads:
     """Run plain functions in so many threads, in the order in which they come."""
 
-    def __init__(self, size: int, worker_name: str, done: Done) -> None:
+    def __init__(
+        self,
+        size: int,
+        worker_name: str,
+        done: Done,
+        *,
+        bodies: Bodies,
+        returned: Callable[[], None],
+    ) -> None:
         self._waiting: SimpleQueue[Claim | None] = SimpleQueue()
         self._worker_name = worker_name
         self._done = done
+        self._bodies = bodies
+        self._returned = returned
         self._deadlines = Deadlines()
         self._size = size
         self._threads: list[threading.Thread] = []
-        self.running: dict[int, Claim] = {}
 
     def start(self) -> None:
         """Start the threads."""
         self._deadlines.start()
         for number in range(self._size):
-            thread = threading.Thread(target=self._work, name=f"agenda-run-{number}", daemon=True)
+            thread = threading.Thread(
+                target=self._work, args=(number,), name=f"agenda-run-{number}", daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
@@ -58,14 +70,16 @@ class Threads:
         for thread in self._threads:
             thread.join(seconds)
 
-    def _work(self) -> None:
+    def _work(self, number: int) -> None:
         me = threading.get_ident()
         try:
             while (claim := self._waiting.get()) is not None:
-                self.running[me] = claim
+                self._bodies.begin(claim, number, me)
                 outcome = run(claim, self._worker_name, self._deadlines)
-                del self.running[me]
-                self._done(outcome)
+                if self._bodies.end(claim):
+                    self._done(outcome)
+                else:
+                    self._returned()
         finally:
             connections.close_all()
 
@@ -73,13 +87,16 @@ class Threads:
 class Coroutines:
     """Run coroutines in one event loop, in a thread of its own that is started when needed."""
 
-    def __init__(self, worker_name: str, done: Done) -> None:
+    def __init__(
+        self, worker_name: str, done: Done, *, bodies: Bodies, returned: Callable[[], None]
+    ) -> None:
         self._worker_name = worker_name
         self._done = done
+        self._bodies = bodies
+        self._returned = returned
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.running: dict[int, Claim] = {}
 
     def put(self, claim: Claim) -> None:
         """Run it now."""
@@ -106,13 +123,15 @@ class Coroutines:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, claim: Claim) -> None:
-        self.running[id(claim)] = claim
+        self._bodies.begin(claim, None)
         async with ThreadSensitiveContext() as context:
             outcome = await arun(claim, self._worker_name)
             if context in SyncToAsync.context_to_thread_executor:
                 await sync_to_async(connections.close_all)()
-        del self.running[id(claim)]
-        self._done(outcome)
+        if self._bodies.end(claim):
+            self._done(outcome)
+        else:
+            self._returned()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,14 @@ async def arun(claim: Claim, worker_name: str) -> Outcome:
     except BaseException as error:  # noqa: BLE001
         return _failed(claim, started_at, began, error)
     return _succeeded(claim, started_at, began, text)
+
+
+def timed_out(claim: Claim, seconds: float, where: str) -> Outcome:
+    """Return the outcome of a body that goes on after its time-out; `where` is its stack."""
+    started_at, began = now() - timedelta(seconds=seconds), monotonic() - seconds
+    error = TimeoutError(f"It took longer than {claim.task.timeout}, and did not heed that")
+    outcome = _failed(claim, started_at, began, error)
+    return replace(outcome, traceback=errors.storable(where, errors.MAX_TRACEBACK))
 
 
 async def _limited(body: Coroutine[Any, Any, Any], limit: timedelta | None) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentTypeError
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -15,46 +17,93 @@ from django_agenda.logs import shown_on
 from django_agenda.tasks.task import check_queue_name
 from django_agenda.worker.options import Options
 from django_agenda.worker.queues import EVERY, Queues
+from django_agenda.worker.reload import is_reloaded, reload_for_ever
+from django_agenda.worker.supervisor import Supervisor
 from django_agenda.worker.worker import WorkerProcess
 
 # Bodies that compute must not hold up the threads that keep the time.
 SWITCH_INTERVAL = 0.001
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 class Command(BaseCommand):
     help = (
-        "Runs scheduled executions at their moment. The first SIGTERM or SIGINT drains, a second "
-        "gives running work back and ends. Exit codes: 0 drained, 1 ended with work given back."
+        "Runs scheduled executions at their moment, in processes that it looks after. The first"
+        " SIGTERM or SIGINT drains, a second gives running work back and ends, a third ends at"
+        " once. Exit codes: 0 drained, 1 ended with work given back; see the documentation."
     )
+
+    is_program = False
+    """Whether this process is there for the command alone."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self.is_program = True
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
         add("--queue-name", default="*", type=queues, metavar="A,B", help="queues to serve")
         add("--exclude-queues", default=[], type=queues, metavar="A,B", help="queues not to serve")
-        add("--concurrency", type=positive, metavar="N", help="bodies to run at once")
+        add("--processes", type=positive, metavar="N", help="worker processes (default: 1)")
+        add("--concurrency", type=positive, metavar="N", help="bodies that each runs at once")
+        add(
+            "--cpu-processes",
+            type=natural,
+            metavar="N",
+            help="processes for cpu_bound tasks, made when needed (default: one for each CPU)",
+        )
+        add("--max-memory", type=size, metavar="SIZE", help="replace a process over it: 500M, 2G")
         add("--burst", action="store_true", help="stop when nothing is due")
         add("--max-tasks", type=positive, metavar="N", help="stop after so many executions")
         add("--shutdown-timeout", type=seconds, metavar="S", help="seconds to wait for bodies")
+        add("--autoreload", action="store_true", help="start again when code has changed")
+        add("--heartbeat-file", type=Path, metavar="PATH", help="touch it while work goes on")
         add("--worker-id", metavar="NAME", help="the worker's name (default: host:pid)")
 
     def handle(self, **options: Any) -> None:
-        settings = get_settings()
-        worker = WorkerProcess(
-            Options(
-                queues=Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"])),
-                concurrency=options["concurrency"] or settings.CONCURRENCY,
-                burst=options["burst"],
-                max_tasks=options["max_tasks"],
-                shutdown_timeout=options["shutdown_timeout"] or settings.SHUTDOWN_TIMEOUT,
-                worker_id=options["worker_id"],
-            ),
-            version=__version__,
-        )
+        if options["autoreload"] and not is_reloaded():
+            self._end(reload_for_ever([sys.executable, *sys.orig_argv[1:]]))
+            return
         sys.setswitchinterval(SWITCH_INTERVAL)
         with shown_on(self.stderr):
-            code = worker.run()
+            code = self._worker(options).run()
+        self._end(code)
+
+    def _worker(self, options: dict[str, Any]) -> Supervisor | WorkerProcess:
+        wishes = options["processes"] or options["cpu_processes"]
+        is_in_process = options["burst"] or not self.is_program
+        if not hasattr(os, "fork") or (is_in_process and not wishes):
+            return WorkerProcess(read(options), version=__version__)
+        lifeline = sys.stdin.fileno() if is_reloaded() else None
+        return Supervisor(read(options), version=__version__, lifeline=lifeline)
+
+    def _end(self, code: int) -> None:
+        if code and self.is_program:
+            # Threads of the bodies that were given up must not hold the end up.
+            self.stderr.flush()
+            os._exit(code)
         if code:
             sys.exit(code)
+
+
+def read(options: dict[str, Any]) -> Options:
+    """Return the options as the worker wants them; what was not given has its default."""
+    settings = get_settings()
+    cpu = options["cpu_processes"]
+    memory = options["max_memory"]
+    file = options["heartbeat_file"]
+    return Options(
+        queues=Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"])),
+        processes=options["processes"] or 1,
+        concurrency=options["concurrency"] or settings.CONCURRENCY,
+        cpu_processes=(os.cpu_count() or 1) if cpu is None else cpu,
+        max_memory=size(memory) if isinstance(memory, str) else memory,
+        burst=options["burst"],
+        max_tasks=options["max_tasks"],
+        shutdown_timeout=options["shutdown_timeout"] or settings.SHUTDOWN_TIMEOUT,
+        heartbeat_file=None if file is None else Path(file),
+        worker_id=options["worker_id"],
+    )
 
 
 def queues(text: str) -> list[str]:
@@ -80,9 +129,31 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def natural(text: str) -> int:
+    """Read a whole number that is at least 0."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
+    return int(text)
+
+
+def size(text: str) -> int:
+    """Read a number of bytes, with K, M or G behind it for more."""
+    unit = text[-1:].upper()
+    try:
+        value = int(float(text[:-1]) * _UNITS[unit]) if unit in _UNITS else int(text)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"must be a size like 500M, not {text!r}") from None
+    if value <= 0:
+        raise ArgumentTypeError(f"must be more than 0, not {text!r}")
+    return value
+
+
 def seconds(text: str) -> timedelta:
     """Read a number of seconds, with or without a fraction."""
     try:
-        return timedelta(seconds=max(0.001, float(text)))
+        wait = timedelta(seconds=float(text))
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"must be a number of seconds, not {text!r}") from None
+    if wait <= timedelta(0):
+        raise ArgumentTypeError(f"must be more than 0 seconds, not {text!r}")
+    return wait
