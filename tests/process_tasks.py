@@ -41,6 +41,16 @@ def sleep_over_the_timeout(path: str, seconds: float) -> None:
     time.sleep(seconds)  # noqa: TID251  a call that heeds nothing is what this is about
 
 
+GATE = threading.Event()
+
+
+@task(timeout=0.05)
+def wait_at_the_gate() -> str:
+    """Wait for a lock, which heeds no time-out."""
+    GATE.wait(30)
+    return "let through"
+
+
 @task(timeout=0.3, max_attempts=2, backoff=0.01)
 def sleep_at_the_first_try(path: str, seconds: float) -> str:
     if append(path, str(os.getpid())) == 1:
@@ -98,11 +108,6 @@ _held: list[bytes] = []
 def take_memory(megabytes: int) -> int:
     _held.append(os.urandom(1) * (megabytes * 2**20))
     return os.getpid()
-
-
-@task
-def threads_are_alive() -> int:
-    return threading.active_count()
 
 
 def append(path: str, word: str) -> int:

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django_agenda.clock import now
+from django_agenda.worker.claim import Claim, Outcome
+from django_agenda.worker.cpu_wire import pack_claim, pack_outcome, unpack_claim, unpack_outcome
+from tests.process_tasks import compute
+
+CLAIM = Claim(
+    id="0" * 32,
+    batch_id=5,
+    task_name=compute.name,
+    args='["ä"]',
+    kwargs="{}",
+    attempt=2,
+    max_attempts=3,
+    crashes=1,
+    due_at=now(),
+    expires_ms=None,
+    key="key",
+    queue_name="default",
+    priority=-1,
+    task=compute,
+    starts=1.5,
+)
+
+
+def test_a_claim_arrives_as_it_was() -> None:
+    assert unpack_claim(pack_claim(CLAIM)) == CLAIM
+
+
+def test_an_outcome_arrives_as_it_was() -> None:
+    outcome = Outcome(
+        claim=CLAIM,
+        status="scheduled",
+        started_at=now(),
+        finished_at=now() + timedelta(seconds=1),
+        run_ms=1000,
+        error_message="\ud800 is no text",
+        retry_at=now() + timedelta(hours=1),
+    )
+
+    assert unpack_outcome(CLAIM, pack_outcome(outcome, goes_on=False)) == (outcome, False)
