@@ -17,4 +17,17 @@ rescues the rest.
     dies after the claim              the row is running under a dead worker: rescue
     dies before the outcome commits   the same; the body runs again
     dies before Redis hears           a retry waits in the row only: overdue scan
+
+On the command line this runs in processes of a supervisor, which has no threads, so it can always
+fork, and does no I/O on a server, so it never hangs.
+
+    child        claims, runs and records; what it runs stands on a board in shared memory
+    cpu child    runs one body after the other for one child, over a socket
+    undertaker   settles what a child that died had in its hands, and ends
+
+    child dies                 what ran is blamed (crashes + 1), the rest given back uncounted
+    body heeds no time-out     the child claims no more, another takes over; it ends with its other
+                               bodies, and only then is a retry of that one scheduled
+    body holds the interpreter the supervisor kills the child; the other bodies are innocent
+    supervisor dies            the line to it breaks: its children drain
 """

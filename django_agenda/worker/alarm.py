@@ -39,6 +39,9 @@ class Alarm(threading.Thread):
             self._stopping = True
             left, self._heap = [claim for _, _, claim in self._heap], []
             self._changed.notify()
+        if self.is_alive():
+            # What it is letting go at this moment must have arrived before pools are emptied.
+            self.join(1.0)
         return left
 
     def run(self) -> None:

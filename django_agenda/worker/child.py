@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from django_agenda.clock import monotonic
 from django_agenda.conf import Settings
 
+from .board import Board, Token
 from .cpu_child import compute
 from .fork import fork
 from .options import Options
 from .post import Post
-from .running import Board, Token
 from .settle import Remains
 from .worker import WorkerProcess
 

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .running import Board
+from .board import Board
 
 RETIRES = b"r"
 WANTS_CPU = b"c"

@@ -1,165 +1,32 @@
-"""What a worker process runs now: in memory that its supervisor can still read when it is dead.
-
-A slot is written before its body starts and cleared after it has ended, so what a child that was
-killed had in its slots is what may have killed it; whatever else it had claimed is innocent.
-"""
+"""What runs in a worker process, whichever of its pools it runs in."""
 
 from __future__ import annotations
 
-import mmap
-import struct
 import threading
-from collections import deque
 from datetime import timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 from django_agenda.clock import monotonic
 
+from .board import Board
 from .claim import Claim
-from .hands import MOST_AT_HAND
-
-Token = tuple[str, int]
-"""An id as 32 hexadecimal digits, and the number of the attempt."""
-
-# The incarnation; then: signs of life, progress, bodies that have ended, next place in the ring.
-_HEADER = struct.Struct("<16sddQI")
-_ALIVE, _PROGRESS, _ENDED, _NEXT = 16, 24, 32, 40
-_ORDER, _RETIRES = 44, 45
-_DOUBLE, _LONG, _INT = struct.Struct("<d"), struct.Struct("<Q"), struct.Struct("<I")
-_SLOTS = 64
-# Id, attempt, the moment at which it is stuck (0.0: never); then the state, which is written last.
-_SLOT = struct.Struct("<16sId")
-_SLOT_SIZE, _STATE = 32, 31
-_RUNS = b"\x01"
-# Coroutines start at once, so there may be as many as a worker ever holds.
-_SPARE = MOST_AT_HAND + 100
-_TOKEN = struct.Struct("<16sI")
-# More than may wait to be stored: see MAX_UNSAVED.
-_RING = 4096
-
-
-class Slot(NamedTuple):
-    """Hold what a body's slot says; at the monotonic moment `ends` it is stuck, at 0.0 never."""
-
-    token: Token
-    ends: float
-
-
-class Board:
-    """Hold the slots of one process, in memory that it shares with its supervisor."""
-
-    def __init__(self, concurrency: int) -> None:
-        self.concurrency = concurrency
-        self._slots = concurrency + _SPARE
-        self._ring = _SLOTS + self._slots * _SLOT_SIZE
-        self._memory = mmap.mmap(-1, self._ring + _RING * _TOKEN.size)
-        self.spare = deque(range(concurrency, self._slots))
-        self.alive()
-        self.progress()
-
-    def begin(self, slot: int, token: Token, ends: float) -> None:
-        """Note that a body starts in that slot."""
-        at = _SLOTS + slot * _SLOT_SIZE
-        _SLOT.pack_into(self._memory, at, bytes.fromhex(token[0]), token[1], ends)
-        self._memory[at + _STATE] = 1
-
-    def end(self, slot: int) -> None:
-        """Note that the body in that slot has ended."""
-        self._memory[_SLOTS + slot * _SLOT_SIZE + _STATE] = 0
-
-    def remember(self, token: Token) -> None:
-        """Keep it among the last few thousand that were started, though they have ended."""
-        (place,) = _INT.unpack_from(self._memory, _NEXT)
-        at = self._ring + place % _RING * _TOKEN.size
-        _TOKEN.pack_into(self._memory, at, bytes.fromhex(token[0]), token[1])
-        _INT.pack_into(self._memory, _NEXT, (place + 1) % 2**32)
-
-    def alive(self) -> None:
-        """Note that threads of this process get their turn."""
-        _DOUBLE.pack_into(self._memory, _ALIVE, monotonic())
-
-    def progress(self) -> None:
-        """Note that the parts of this process come around."""
-        _DOUBLE.pack_into(self._memory, _PROGRESS, monotonic())
-
-    def count(self) -> None:
-        """Note that one more body has ended."""
-        _LONG.pack_into(self._memory, _ENDED, self.ended + 1)
-
-    @property
-    def alive_at(self) -> float:
-        """Return when its threads last got their turn."""
-        return float(_DOUBLE.unpack_from(self._memory, _ALIVE)[0])
-
-    @property
-    def progress_at(self) -> float:
-        """Return when its parts last came around."""
-        return float(_DOUBLE.unpack_from(self._memory, _PROGRESS)[0])
-
-    @property
-    def ended(self) -> int:
-        """Return how many bodies have ended."""
-        return int(_LONG.unpack_from(self._memory, _ENDED)[0])
-
-    @property
-    def worker(self) -> UUID | None:
-        """Return the incarnation under which it claims."""
-        value = self._memory[:16]
-        return UUID(bytes=value) if any(value) else None
-
-    @worker.setter
-    def worker(self, value: UUID) -> None:
-        self._memory[:16] = value.bytes
-
-    @property
-    def order(self) -> int:
-        """Return what its supervisor wants: 0 work, 1 drain, 2 give back and end."""
-        return self._memory[_ORDER]
-
-    @order.setter
-    def order(self, level: int) -> None:
-        self._memory[_ORDER] = level
-
-    @property
-    def retires(self) -> bool:
-        """Tell whether it claims no more, and wants to be replaced."""
-        return bool(self._memory[_RETIRES])
-
-    @retires.setter
-    def retires(self, value: bool) -> None:
-        self._memory[_RETIRES] = value
-
-    def running(self) -> list[Slot]:
-        """Return what runs, or ran when the process died."""
-        slots = self._memory[_SLOTS : self._ring]
-        states = slots[_STATE::_SLOT_SIZE]
-        found: list[Slot] = []
-        place = states.find(_RUNS)
-        while place >= 0:
-            id_, attempt, ends = _SLOT.unpack_from(slots, place * _SLOT_SIZE)
-            found.append(Slot((id_.hex(), attempt), ends))
-            place = states.find(_RUNS, place + 1)
-        return found
-
-    def remembered(self) -> set[Token]:
-        """Return what remember() has kept."""
-        ring = self._memory[self._ring :]
-        return {(id_.hex(), attempt) for id_, attempt in _TOKEN.iter_unpack(ring) if attempt}
-
-    def close(self) -> None:
-        """Let go of the memory."""
-        self._memory.close()
 
 
 class Body(NamedTuple):
-    """Hold a claim that runs; `thread_id` is None for what runs elsewhere than in a thread."""
+    """Hold a claim that runs, and since when, if its time is limited.
+
+    `thread_id` is None for what runs elsewhere than in a thread.
+    """
 
     claim: Claim
     slot: int | None
     began: float
     ends: float
     thread_id: int | None
+
+
+# The same as it is kept: to make a named tuple costs as much as all the rest.
+_Raw = tuple[Claim, int | None, float, float, int | None]
 
 
 class Bodies:
@@ -172,20 +39,22 @@ class Bodies:
     def __init__(self, board: Board, grace: timedelta) -> None:
         self._board = board
         self._grace = grace.total_seconds()
-        self._bodies: dict[int, Body] = {}
-        self._written_off: dict[int, Body] = {}
+        self._bodies: dict[int, _Raw] = {}
+        self._written_off: dict[int, _Raw] = {}
         self._lock = threading.Lock()
 
     def begin(self, claim: Claim, slot: int | None, thread_id: int | None = None) -> None:
         """Note that a body starts, in a slot of its own or in a spare one."""
         limit = claim.task.timeout
-        began = monotonic()
-        ends = 0.0 if limit is None else began + limit.total_seconds() + self._grace
-        self._note(Body(claim, slot, began, ends, thread_id))
+        began = ends = 0.0
+        if limit is not None:
+            began = monotonic()
+            ends = began + limit.total_seconds() + self._grace
+        self._note(claim, slot, began, ends, thread_id)
 
     def begin_elsewhere(self, claim: Claim) -> None:
         """Note that a body starts in another process, which can be killed if it is stuck."""
-        self._note(Body(claim, None, monotonic(), 0.0, None))
+        self._note(claim, None, 0.0, 0.0, None)
 
     def end(self, claim: Claim) -> bool:
         """Note that it has ended; tell whether that still matters."""
@@ -197,7 +66,7 @@ class Bodies:
     def overdue(self) -> list[Body]:
         """Return those that are stuck: their time-out is over, and so is the grace after it."""
         moment = monotonic()
-        return [body for body in list(self._bodies.values()) if 0.0 < body.ends < moment]
+        return [Body(*body) for body in list(self._bodies.values()) if 0.0 < body[3] < moment]
 
     def write_off(self, body: Body) -> bool:
         """Take it out; tell whether it was still there. Its slot is taken until it ends."""
@@ -212,22 +81,23 @@ class Bodies:
 
     def take_all(self) -> list[Claim]:
         """Write off everything that runs, and return it."""
-        return [body.claim for body in list(self._bodies.values()) if self.write_off(body)]
+        return [body[0] for body in list(self._bodies.values()) if self.write_off(Body(*body))]
 
-    def _note(self, body: Body) -> None:
-        if body.slot is None and self._board.spare:
-            body = body._replace(slot=self._board.spare.pop())
-        if body.slot is not None:
-            self._board.begin(body.slot, (body.claim.id, body.claim.attempt), body.ends)
-        self._bodies[id(body.claim)] = body
+    def _note(
+        self, claim: Claim, slot: int | None, began: float, ends: float, thread_id: int | None
+    ) -> None:
+        if slot is None and self._board.spare:
+            slot = self._board.spare.pop()
+        if slot is not None:
+            self._board.begin(slot, (claim.id, claim.attempt), ends)
+        self._bodies[id(claim)] = (claim, slot, began, ends, thread_id)
 
-    def _clear(self, body: Body) -> None:
-        claim = body.claim
+    def _clear(self, body: _Raw) -> None:
+        claim, slot = body[0], body[1]
         if claim.task.on_worker_lost == "fail":
             # Until its outcome is stored it must not be mistaken for one that never began.
             self._board.remember((claim.id, claim.attempt))
-        if body.slot is None:
-            return
-        self._board.end(body.slot)
-        if body.slot >= self._board.concurrency:
-            self._board.spare.append(body.slot)
+        if slot is not None:
+            self._board.end(slot)
+            if slot >= self._board.concurrency:
+                self._board.spare.append(slot)

@@ -26,12 +26,12 @@ from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
+from .board import Token
 from .claim import Claim
 from .claims import give_back
 from .record import announce, record
 from .rescue import rescue
 from .runner import timed_out
-from .running import Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

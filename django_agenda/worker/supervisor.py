@@ -126,15 +126,15 @@ class Supervisor:
     def _ended(self, child: Child, code: int) -> None:
         self._shutdown.forget(child.line)
         child.bury()
-        if code not in (DRAINED, INTERRUPTED, STUCK):
+        if not child.board.finished:
             self._settle(child.remains())
         if self._ordered and code not in (DRAINED, STUCK):
             self._code = INTERRUPTED
         for seat in self._seats:
             if seat.child is not child:
                 continue
-            if self._ends_itself and code == DRAINED and not child.board.retires:
-                seat.is_done = True
+            has_had_enough = child.board.finished and not child.board.retires
+            seat.is_done = self._ends_itself and has_had_enough
             self._take_quota(seat, child)
             seat.vacate()
         process_ended.send_robust(Supervisor, pid=child.pid, code=code)
@@ -160,17 +160,22 @@ class Supervisor:
             child.order(self._ordered)
 
     def _judge(self) -> None:
+        if self._is_overdue():
+            for pid in self._undertakers:
+                os.kill(pid, signal.SIGKILL)
         for child in self._children:
-            if child.judge(self._settings) or self._is_overdue(child):
+            if self._is_overdue():
                 child.kill()
+            elif child.judge(self._settings):
+                continue
             elif child.board.retires and self._options.max_tasks is None:
                 # Its successor starts now; it ends when its bodies have ended.
                 for seat in self._seats:
                     if seat.child is child:
                         seat.vacate()
 
-    def _is_overdue(self, child: Child) -> bool:
-        """Tell whether it should have ended by itself long ago."""
+    def _is_overdue(self) -> bool:
+        """Tell whether everything should have ended by itself long ago."""
         told_at = self._shutdown.told_at
         if told_at is None:
             return False

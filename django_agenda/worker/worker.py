@@ -17,6 +17,7 @@ from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.signals import worker_started, worker_stopped
 
 from .alarm import Alarm
+from .board import Board
 from .caretaker import Caretaker
 from .claim import Claim, Outcome
 from .claimer import Claimer
@@ -31,7 +32,7 @@ from .pools import Coroutines, Threads
 from .post import Post
 from .recorder import Recorder
 from .retirement import Retirement
-from .running import Board, Bodies
+from .running import Bodies
 from .settle import blame
 from .shutdown import Shutdown
 from .trouble import DATABASE, Pause, Trouble
@@ -85,7 +86,7 @@ class WorkerProcess:
         self._has_cpu = post is not None and options.cpu_processes > 0
         self._cpu = CpuBound(
             options.cpu_processes,
-            ask=self._ask_for_cpu,
+            ask=(lambda: None) if post is None else post.ask_for_cpu,
             bodies=self._bodies,
             done=self._done,
             blame=self._blame,
@@ -190,7 +191,7 @@ class WorkerProcess:
             code = INTERRUPTED
             running = self._bodies.take_all()
             self._cpu.kill()
-            self._let_go(running + self._cpu.empty())
+            self._let_go(running + self._threads.empty() + self._cpu.empty())
         else:
             self._threads.join(1.0)
         self._end_parts()
@@ -210,6 +211,7 @@ class WorkerProcess:
         self._loops["heart"].stop()
         self._loops["heart"].join(PARTS_TIMEOUT)
         self._safely(self._heart.stop)
+        self._board.finished = True
         connections.close_all()
 
     def _let_go(self, claims: list[Claim]) -> None:
@@ -265,10 +267,6 @@ class WorkerProcess:
     def _blame(self, claim: Claim) -> None:
         blame(self._using, self._row(), [(claim.id, claim.attempt)])
         self._hands.put_down()
-
-    def _ask_for_cpu(self) -> None:
-        if self._post is not None:
-            self._post.ask_for_cpu()
 
     def _hear(self) -> None:
         """Take what the supervisor sends: a process that computes, or word that it is gone."""

@@ -380,7 +380,7 @@ def test_bodies_that_compute_run_in_parallel_each_in_its_own_process(start: Star
 
     wait_until(lambda: batch.executions.filter(status="succeeded").count() == 4, 30)
 
-    values = list(batch.executions.values_list("return_value", flat=True))
+    values: list[Any] = [row.return_value for row in batch.executions.all()]
     assert len({pid for pid, _, _ in values}) == 2
     first, second = sorted(values, key=lambda value: value[1])[:2]
     assert second[1] < first[2], "The second began only when the first had ended."

@@ -38,6 +38,12 @@ def remains(worker: Worker, *begun: Execution, **more: Any) -> Remains:
     return Remains(worker=worker.pk, begun={(row.pk.hex, row.attempts) for row in begun}, **more)
 
 
+def batch_of(row: Execution) -> Batch:
+    assert row.batch is not None
+    row.batch.refresh_from_db()
+    return row.batch
+
+
 def states(rows: list[Execution]) -> list[tuple[str, int, int]]:
     for row in rows:
         row.refresh_from_db()
@@ -55,7 +61,7 @@ def test_only_what_had_begun_is_blamed(worker: Worker) -> None:
     assert states(others) == [("running", 1, 0)]
     worker.refresh_from_db()
     assert worker.status == "lost"
-    batch = Batch.objects.get(pk=rows[0].batch_id)
+    batch = batch_of(rows[0])
     assert (batch.scheduled, batch.running) == (3, 0)
     assert [one.outcome for one in Attempt.objects.all()] == ["lost"]
 
@@ -67,7 +73,7 @@ def test_what_it_was_killed_for_has_timed_out_and_the_others_are_innocent(worker
 
     assert states([stuck, neighbour]) == [("failed", 1, 0), ("scheduled", 0, 0)]
     assert (stuck.error_class, stuck.failed_stage) == ("TimeoutError", "timeout")
-    batch = Batch.objects.get(pk=stuck.batch_id)
+    batch = batch_of(stuck)
     assert (batch.scheduled, batch.failed, batch.running) == (1, 1, 0)
 
 

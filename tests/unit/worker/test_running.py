@@ -10,8 +10,9 @@ import pytest
 
 from django_agenda.clock import monotonic, now
 from django_agenda.tasks.task import Task
+from django_agenda.worker.board import Board, Slot
 from django_agenda.worker.claim import Claim
-from django_agenda.worker.running import Board, Bodies, Slot
+from django_agenda.worker.running import Bodies
 
 
 @pytest.fixture
@@ -75,14 +76,16 @@ def test_the_board_remembers_thousands_and_forgets_the_oldest(board: Board) -> N
 def test_the_fields_of_the_board_do_not_overlap(board: Board) -> None:
     worker = uuid4()
 
-    board.worker, board.order, board.retires = worker, 2, True
+    board.worker, board.order, board.retires, board.finished = worker, 2, True, True
     board.count()
     board.count()
     board.alive()
     board.progress()
     board.remember((worker.hex, 1))
 
-    assert (board.worker, board.order, board.retires, board.ended) == (worker, 2, True, 2)
+    assert (board.worker, board.order, board.ended) == (worker, 2, 2)
+    assert board.retires
+    assert board.finished
     assert monotonic() - board.alive_at < 1 > monotonic() - board.progress_at
 
 
