@@ -18,6 +18,7 @@ from .connection import client
 from .entry import Entry
 from .scripts import script
 
+_FILLING = "filling"
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -127,12 +128,14 @@ def is_filled(*, same_server: bool = True) -> bool:
     """
     with _errors_named():
         mark = client().get(keys.filled())
-        return mark == _run_id() if same_server else mark is not None
+        if same_server:
+            return bool(mark == _run_id())
+        return mark is not None and not mark.startswith(_FILLING)
 
 
 def begin_filling() -> str:
     """Note that a refill is under way, and return the note; a flush forgets it."""
-    note = f"filling {token_hex(8)}"
+    note = f"{_FILLING} {token_hex(8)}"
     with _errors_named():
         client().set(keys.filled(), note)
     return note
