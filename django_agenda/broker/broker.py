@@ -130,7 +130,7 @@ def is_filled(*, same_server: bool = True) -> bool:
         mark = client().get(keys.filled())
         if same_server:
             return bool(mark == _run_id())
-        return mark is not None and not mark.startswith(_FILLING)
+        return mark is not None and not str(mark).startswith(_FILLING)
 
 
 def begin_filling() -> str:
