@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.scheduling.scatter import Options, scatter
-from django_agenda.tasks.call import Call, check_key
+from django_agenda.tasks.call import Call
 from django_agenda.tasks.registry import check_reference
 from django_agenda.timing.spread import Strategy, spread
 from django_agenda.timing.window import Window
@@ -52,7 +52,6 @@ class Agenda:
         if self._stream is not None:
             raise ValueError("An agenda of an iterator takes no further calls")
         check_reference(task)
-        check_key(key)
 
         def call(*args: Any, **kwargs: Any) -> None:
             self._calls.append(Call(task, args, kwargs, key))
@@ -64,9 +63,6 @@ class Agenda:
 
     def __iter__(self) -> Iterator[Call]:
         return iter(self._calls) if self._stream is None else self._stream
-
-    def __bool__(self) -> bool:
-        return True
 
     def clear(self) -> None:
         """Forget all calls."""

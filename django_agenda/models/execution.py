@@ -77,6 +77,7 @@ class Execution(models.Model):
         null=True,
         blank=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("batch"),
     )
     position = models.PositiveIntegerField(_("position"), default=0)
@@ -103,6 +104,7 @@ class Execution(models.Model):
         related_name="callbacks",
         null=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("callback of"),
     )
 

@@ -63,17 +63,18 @@ class Claimer:
         self._enough = enough
         self._options = options
         self._reach = settings.LOOKAHEAD
-        ends_itself = options.burst or options.max_tasks is not None
-        self._longest = PAUSE if ends_itself else settings.MAX_BLOCK.total_seconds()
+        self._longest = PAUSE if options.burst else settings.MAX_BLOCK.total_seconds()
 
     def tick(self) -> float:
         """Claim once; return the seconds until there is something to claim again."""
         is_quiet = self._is_quiet()
         room = self._room()
         if room <= 0:
-            if is_quiet and self._has_had_its_fill():
+            if not self._has_had_its_fill():
+                return self._longest
+            if is_quiet:
                 self._enough("max tasks")
-            return self._longest
+            return PAUSE
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
@@ -83,7 +84,7 @@ class Claimer:
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
             self._take(found.ids, moment, starts)
-        elif is_quiet and not found.more and self._options.burst:
+        elif is_quiet and self._options.burst and self._is_over(found, moment):
             self._enough("nothing is due")
         if found.more or len(found.ids) >= room:
             return 0.0 if self._room() > 0 else self._longest
@@ -114,6 +115,12 @@ class Claimer:
         room = self._hands.room() if self._may_claim() else 0
         most = self._options.max_tasks
         return room if most is None else min(room, most - self._hands.started)
+
+    def _is_over(self, found: broker.Claims, moment: datetime) -> bool:
+        """Tell whether nothing is due, nor will be in this very instant, as callbacks are."""
+        if found.more or found.next_due_ms is None:
+            return not found.more
+        return _EPOCH + timedelta(milliseconds=found.next_due_ms, seconds=-LEAD) > moment
 
     def _has_had_its_fill(self) -> bool:
         most = self._options.max_tasks

@@ -123,8 +123,10 @@ class WorkerProcess:
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
-        for loop in self._loops.values():
-            loop.start()
+        for name, loop in self._loops.items():
+            # A burst looks so often that nobody needs to wake it.
+            if name != "waker" or not self.options.burst:
+                loop.start()
 
     def _stop(self) -> int:
         deadline = monotonic() + self.options.shutdown_timeout.total_seconds()
