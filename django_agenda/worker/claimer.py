@@ -75,6 +75,8 @@ class Claimer:
             if is_quiet:
                 self._enough("max tasks")
             return PAUSE
+        if is_quiet and self._options.burst:
+            self._queues.look_again()  # a callback may have gone to a queue that is new
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
