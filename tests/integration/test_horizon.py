@@ -162,8 +162,7 @@ def test_everything_runs_in_time(configure: Configure) -> None:
 
     batch.refresh_from_db()
     assert batch.succeeded == 20
-    late = list(Execution.objects.filter(batch=batch).values_list("lag_ms", flat=True))
-    assert max(late) < 900, late
+    assert not Execution.objects.filter(batch=batch, lag_ms__gt=900).exists()
 
 
 @pytest.fixture
