@@ -127,9 +127,9 @@ def test_without_the_database_it_is_broken(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*_: object) -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", refuse)
-
-    code, checks = examined()
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseDatabaseWrapper, "cursor", refuse)
+        code, checks = examined()
 
     assert code == 2
     assert checks == {"database": 2, "redis": 0}
