@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,20 +13,12 @@ from django.urls import reverse
 
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
-from django_agenda.scheduling.audit import audit
 from django_agenda.scheduling.prune import Rules, prune
 from tests.factories import Scene, flood
 
 OVER = Scene(elapsed=1.5, refused=0.0, failing=0.1)
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _everything_holds(db: None) -> Iterator[None]:
-    """Hold the counts of batches against rows and rollup together."""
-    yield
-    assert [drift for _, drifts in audit("default", repair=False) for drift in drifts] == []
 
 
 def pruned(*statuses: str, total: int = 400) -> Batch:
