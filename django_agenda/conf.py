@@ -31,6 +31,13 @@ class Settings:
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    HORIZON: what is due later than this from now waits in the database only; None: nothing does.
+    RETENTION: how long executions are kept after they, or their batch, have ended.
+    RETENTION_FAILED: the same for those that failed or were missed.
+    RETENTION_BATCHES: how long the record of a batch is kept after its end.
+    RETENTION_WORKERS: how long the row of a worker is kept after its end.
+
+    For the last five None is for ever.
     """
 
     REDIS: str = "default"
@@ -47,9 +54,18 @@ class Settings:
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
+    HORIZON: timedelta | None = None
+    RETENTION: timedelta | None = timedelta(days=30)
+    RETENTION_FAILED: timedelta | None = timedelta(days=90)
+    RETENTION_BATCHES: timedelta | None = None
+    RETENTION_WORKERS: timedelta | None = timedelta(days=7)
 
 
-_KEYS: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
+_OPTIONAL = {field.name for field in fields(Settings) if str(field.type).endswith("| None")}
+_KEYS: dict[str, Any] = {
+    field.name: timedelta if field.name in _OPTIONAL else type(field.default)
+    for field in fields(Settings)
+}
 
 
 @cache
@@ -66,6 +82,8 @@ def _read(key: Any, value: Any) -> Any:
         close = difflib.get_close_matches(str(key).upper(), _KEYS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
+    if value is None and key in _OPTIONAL:
+        return None
     kind = _KEYS[key]
     if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
         value = timedelta(seconds=value)

@@ -96,6 +96,36 @@ def missing(entries: Collection[Entry]) -> list[Entry]:
     return lacking
 
 
+def astray(entries: Collection[Entry]) -> list[Entry]:
+    """Return those entries that the server does not hold, or holds at another moment."""
+    found: list[Entry] = []
+    by_queue: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_queue[entry.queue_name].append(entry)
+    with _errors_named():
+        for queue_name, group in by_queue.items():
+            ids = [entry.id for entry in group]
+            due = client().zmscore(keys.due(queue_name), ids)
+            ready = client().zmscore(keys.ready(queue_name), ids)
+            for entry, score, rank in zip(group, due, ready, strict=True):
+                is_right = score is not None and int(score) // 256 == entry.due_ms
+                if not is_right and rank is None:
+                    found.append(entry)
+    return found
+
+
+def held(queue_name: str, size: int) -> Iterator[list[str]]:
+    """Walk over the ids that a queue holds, about `size` at a time; some may come twice."""
+    for key in (keys.due(queue_name), keys.ready(queue_name)):
+        cursor = 0
+        while True:
+            with _errors_named():
+                cursor, found = client().zscan(key, cursor, count=size)
+            yield [id_ for id_, _ in found if isinstance(id_, str) and _ID.fullmatch(id_)]
+            if not cursor:
+                break
+
+
 def queue_names() -> list[str]:
     """Return the names of all queues that were ever used, in alphabetical order."""
     with _errors_named():

@@ -34,16 +34,26 @@ class Waiting(NamedTuple):
 def enqueue(entries: Sequence[Entry]) -> int:
     """Put entries into the broker, and move those that it holds; return how many are new.
 
-    Everything that is to run comes through here, after its row was committed. Raises
-    BrokerUnavailable; what was taken until then stays in, and enqueueing again is harmless.
+    Everything that is to run comes through here, after its row was committed. What lies beyond
+    HORIZON is passed over: the caretaker feeds it in time. Raises BrokerUnavailable; what was
+    taken until then stays in, and enqueueing again is harmless.
     """
     size = get_settings().CHUNK_SIZE
+    entries = _within_horizon(entries)
     added = 0
     for first in range(0, len(entries), size):
         chunk = entries[first : first + size]
         added += broker.add(chunk)
         execution_scheduled.send_robust(Execution, entries=chunk)
     return added
+
+
+def _within_horizon(entries: Sequence[Entry]) -> Sequence[Entry]:
+    horizon = get_settings().HORIZON
+    if horizon is None:
+        return entries
+    last = due_ms(now() + horizon)
+    return [entry for entry in entries if entry.due_ms <= last]
 
 
 def enqueue_batch(using: str, batch_id: int) -> BrokerUnavailable | None:

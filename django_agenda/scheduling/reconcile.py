@@ -116,13 +116,16 @@ def miss_expired(using: str) -> int:
 def refill(using: str) -> int:
     """Enqueue everything that waits, in the order of due times, and note that it was done.
 
-    Returns how many the broker had not. A server that forgets everything meanwhile is not noted.
+    With HORIZON only what is due within it. Returns how many the broker had not. A server that
+    forgets everything meanwhile is not noted.
     """
     note = broker.begin_filling()
     size = get_settings().CHUNK_SIZE
+    horizon = get_settings().HORIZON
+    within = Q() if horizon is None else Q(due_at__lte=now() + horizon)
     count = 0
     for status in Execution.WAITING:
-        rows = _rows(using).filter(status=status).order_by("due_at", "pk")
+        rows = _rows(using).filter(within, status=status).order_by("due_at", "pk")
         page = rows
         while found := list(page[:size]):
             count += _enqueue(using, found)

@@ -17,6 +17,8 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.feed import Feed
+from django_agenda.scheduling.retention import Retention
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
@@ -52,6 +54,8 @@ class Caretaker:
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
         self._overdue = reconcile.Overdue(using)
+        self._feed = Feed(using)
+        self._retention = Retention(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
@@ -60,6 +64,8 @@ class Caretaker:
         if self._leads():
             self._heal_rows()
             self._heal_broker()
+            self._feed.enqueue()
+            self._retention.prune()
         return self._interval
 
     def _leads(self) -> bool:
