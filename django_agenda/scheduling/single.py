@@ -21,11 +21,12 @@ from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 
 from .cancel import cancel
-from .enqueue import enqueue, refuse
+from .enqueue import enqueue, entry_of, refuse
 from .write import Plan, write
 
 # Each further try means that another process took or freed the key in between.
 MAX_TRIES = 20
+_TOLD = ("id", "queue_name", "due_at", "priority")
 
 
 def schedule(
@@ -135,8 +136,13 @@ def _end_waiting(using: str, plans: Sequence[Plan]) -> None:
 def _tell(using: str, entries: Sequence[Entry]) -> None:
     size = get_settings().CHUNK_SIZE
     for first in range(0, len(entries), size):
+        # Read anew: what the caller's transaction has cancelled, moved or undone since is not told.
+        ids = [entry.id for entry in entries[first : first + size]]
+        waiting = Execution.objects.using(using).filter(
+            pk__in=ids, status__in=Execution.WAITING, held_by=""
+        )
         try:
-            enqueue(entries[first : first + size])
+            enqueue([entry_of(row) for row in waiting.only(*_TOLD)])
         except BrokerUnavailable as error:
             refuse(using, [entry.id for entry in entries[first:]], error)
             return

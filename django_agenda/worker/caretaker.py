@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -17,9 +16,12 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
+from .amnesty import is_over
+from .audit import Audit
 from .hands import Hands
 from .heart import Heart
 from .queues import Queues
@@ -37,21 +39,24 @@ class Caretaker:
         hands: Hands,
         *,
         heart: Heart,
+        audit: Audit,
         take: Callable[[list[str], datetime, float], int],
     ) -> None:
         self._using = using
         self._ttl = settings.WORKER_TTL
+        self._unknown_ttl = settings.UNKNOWN_TASK_TTL
         self._interval = settings.CARETAKER_INTERVAL.total_seconds()
         self._queues = queues
         self._hands = hands
         self._heart = heart
+        self._audit = audit
         self._take = take
         self._unfinished = reconcile.Unfinished(using)
         self._overdue = reconcile.Overdue(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
-        close_old_connections()
+        self._audit.look()
         self._adopt()
         if self._leads():
             self._heal_rows()
@@ -66,8 +71,7 @@ class Caretaker:
         return living.order_by("pk").values_list("pk", flat=True).first() == self._heart.worker.pk
 
     def _heal_rows(self) -> None:
-        if self._heart.may_judge:
-            declare_lost(self._using, self._ttl)
+        declare_lost(self._using, self._ttl, on_condition=is_over(self._using, self._ttl))
         while True:
             count, entries = rescue(self._using)
             if not count:
@@ -75,6 +79,7 @@ class Caretaker:
             _healed("worker lost", count)
             enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
+        _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
 
     def _heal_broker(self) -> None:
         if not broker.is_filled():
