@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import NamedTuple
 
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from .connection import client
 from .entry import Entry
 from .scripts import script
 
+_FILLING = "filling"
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -118,16 +120,31 @@ def wait_for_wake(queue_names: Sequence[str], *, every_queue: bool, seconds: flo
         return client(blocks_for=seconds).blpop(named, timeout=seconds) is not None
 
 
-def is_filled() -> bool:
-    """Tell whether this very server was told of everything since it started."""
+def is_filled(*, same_server: bool = True) -> bool:
+    """Tell whether this server was told of everything; `same_server` asks for its name as well.
+
+    A flush takes the mark with it. A server that was started anew from an old file, or took over,
+    has the mark of another one.
+    """
     with _errors_named():
-        return bool(client().get(keys.filled()) == _run_id())
+        mark = client().get(keys.filled())
+        if same_server:
+            return bool(mark == _run_id())
+        return mark is not None and not mark.startswith(_FILLING)
 
 
-def mark_filled() -> None:
-    """Note that this server holds everything; a flush or another server forgets it."""
+def begin_filling() -> str:
+    """Note that a refill is under way, and return the note; a flush forgets it."""
+    note = f"{_FILLING} {token_hex(8)}"
     with _errors_named():
-        client().set(keys.filled(), _run_id())
+        client().set(keys.filled(), note)
+    return note
+
+
+def mark_filled(note: str) -> bool:
+    """Mark that this server holds everything, unless it has forgotten the note meanwhile."""
+    with _errors_named():
+        return bool(script("mark").run(client(), [keys.filled()], [note, _run_id()]))
 
 
 def ping() -> None:

@@ -116,8 +116,9 @@ def miss_expired(using: str) -> int:
 def refill(using: str) -> int:
     """Enqueue everything that waits, in the order of due times, and note that it was done.
 
-    Returns how many the broker had not.
+    Returns how many the broker had not. A server that forgets everything meanwhile is not noted.
     """
+    note = broker.begin_filling()
     size = get_settings().CHUNK_SIZE
     count = 0
     for status in Execution.WAITING:
@@ -127,7 +128,7 @@ def refill(using: str) -> int:
             count += _enqueue(using, found)
             last = found[-1]
             page = rows.filter(Q(due_at__gt=last.due_at) | Q(due_at=last.due_at, pk__gt=last.pk))
-    broker.mark_filled()
+    broker.mark_filled(note)
     return count
 
 

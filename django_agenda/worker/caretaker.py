@@ -27,6 +27,9 @@ from .heart import Heart
 from .queues import Queues
 from .rescue import declare_lost, rescue
 
+# A server that came back with old data shows that only by its name, which costs a command more.
+SERVER_EVERY = 5
+
 
 class Caretaker:
     """Look every few seconds for what has gone wrong, and put it right."""
@@ -52,6 +55,7 @@ class Caretaker:
         self._audit = audit
         self._take = take
         self._unfinished = reconcile.Unfinished(using)
+        self._looks = 0
         self._overdue = reconcile.Overdue(using)
 
     def tick(self) -> float:
@@ -82,11 +86,16 @@ class Caretaker:
         _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
 
     def _heal_broker(self) -> None:
-        if not broker.is_filled():
+        if not self._is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
         _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())
+
+    def _is_filled(self) -> bool:
+        """Look for the mark at every turn, and whether it is of this very server now and then."""
+        self._looks += 1
+        return broker.is_filled(same_server=self._looks % SERVER_EVERY == 1)
 
     def _adopt(self) -> None:
         """Claim what other workers put aside because they know no such task."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandParser
 from django.db.models import Model
 from django.dispatch import Signal
 
@@ -42,7 +42,7 @@ def test_the_settings_page_lists_every_key_with_its_default() -> None:
 
 
 def test_the_commands_page_lists_every_option() -> None:
-    parser = argparse.ArgumentParser()
+    parser = CommandParser()
     Command().add_arguments(parser)
     ours = {option for action in parser._actions for option in action.option_strings}
 
@@ -140,7 +140,7 @@ def test_every_block_names_its_language() -> None:
 
 
 def table(page: Path, *, section: str | None = None) -> list[list[str]]:
-    """Return the cells of every row of the tables on a page, or in one section, headings left out."""
+    """Return the cells of every row of the tables on a page or in one section, without headings."""
     text = page.read_text(encoding="utf-8")
     if section is not None:
         text = re.split(rf"^## {section}\n", text, flags=re.MULTILINE)[1]

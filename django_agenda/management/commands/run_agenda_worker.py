@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentTypeError
 from datetime import timedelta
@@ -54,7 +55,9 @@ class Command(BaseCommand):
         with shown_on(self.stderr):
             code = worker.run()
         if code:
-            sys.exit(code)
+            # Threads of the bodies that were given up must not hold the end up.
+            self.stderr.flush()
+            os._exit(code)
 
 
 def queues(text: str) -> list[str]:
@@ -83,6 +86,9 @@ def positive(text: str) -> int:
 def seconds(text: str) -> timedelta:
     """Read a number of seconds, with or without a fraction."""
     try:
-        return timedelta(seconds=max(0.001, float(text)))
+        wait = timedelta(seconds=float(text))
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"must be a number of seconds, not {text!r}") from None
+    if wait <= timedelta(0):
+        raise ArgumentTypeError(f"must be more than 0 seconds, not {text!r}")
+    return wait
