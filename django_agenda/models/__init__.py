@@ -5,7 +5,7 @@ from __future__ import annotations
 from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
-from .streak import Streak
+from .fleet import Fleet
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Streak", "Worker"]
+__all__ = ["Attempt", "Batch", "Execution", "Fleet", "Worker"]

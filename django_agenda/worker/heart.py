@@ -15,7 +15,7 @@ from django_agenda.conf import Settings
 from django_agenda.models.identity import uuid7
 from django_agenda.models.worker import Worker
 
-from .amnesty import sign
+from .fleet import resign, sign
 from .lease import Lease
 from .trouble import DATABASE, Trouble
 
@@ -75,6 +75,7 @@ class Heart:
         """Show that it takes no more."""
         self.worker.status = Worker.Status.DRAINING
         self._rows(self.worker).update(status=Worker.Status.DRAINING)
+        resign(self._using, self.worker.pk)
 
     def stop(self) -> None:
         """Show that it has ended, with nothing left in its hands."""

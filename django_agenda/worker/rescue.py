@@ -30,7 +30,7 @@ _RUNNING = Execution.Status.RUNNING.value
 def declare_lost(using: str, ttl: timedelta, *, on_condition: Exists | None = None) -> int:
     """Mark workers whose lease has lapsed; from here on their claims are void.
 
-    One statement, judged by the database's clock alone; see amnesty for the condition.
+    One statement, judged by the database's clock alone; see fleet for the condition.
     """
     silent = Worker.objects.using(using).filter(status__in=Worker.LIVING, beat_at__lt=Now() - ttl)
     if on_condition is not None:
