@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -117,7 +118,8 @@ class Agenda:
         returned as it is, and nothing is added.
         """
         window = Window(start=now() if start is None else start, over=over)
-        slots = spread(len(self), window, strategy=strategy, jitter=jitter, seed=seed)
+        again = partial(spread, len(self), window, strategy=strategy, jitter=jitter, seed=seed)
+        first = [again()]  # which refuses what is wrong
         options = Options.read(
             strategy=strategy,
             jitter=jitter,
@@ -134,6 +136,7 @@ class Agenda:
             on_complete=on_complete,
         )
         calls = self._take()
+        slots = lambda: first.pop() if first else again()  # noqa: E731
         return scatter(calls, len(self), window, slots, options, progress=progress, strict=strict)
 
     async def ascatter(self, **options: Any) -> Batch:

@@ -131,7 +131,7 @@ def test_wrong_arguments_are_a_failure_of_that_execution_only(work: Work) -> Non
     work()
 
     bad.refresh_from_db()
-    assert (bad.status, bad.error_class) == ("failed", "TypeError")
+    assert (bad.status, bad.error_class) == ("failed", "BadArguments")
     assert good.wait(5) == 3
 
 
