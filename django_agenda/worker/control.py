@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
-from django.db import close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.utils import load_backend
@@ -48,18 +49,23 @@ class Control:
 
     def refresh(self) -> None:
         """Close what is broken in this thread, so that the next statement connects anew."""
-        close_old_connections()
         mine = self._mine()
+        # Some drivers complain when what the server has ended is closed.
+        with suppress(Error):
+            close_old_connections()
         if mine is not None:
-            mine.close_if_unusable_or_obsolete()
+            with suppress(Error):
+                mine.close_if_unusable_or_obsolete()
 
     def close(self) -> None:
         """Close every connection of this thread."""
         mine = self._mine()
         if mine is not None:
-            mine.close()
+            with suppress(Error):
+                mine.close()
             del connections[self.alias]
-        connections.close_all()
+        with suppress(Error):
+            connections.close_all()
 
     def _mine(self) -> BaseDatabaseWrapper | None:
         if not self.is_apart:

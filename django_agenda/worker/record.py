@@ -60,6 +60,7 @@ _ATTEMPT_COLUMNS = (
 )
 # Incorrect value, incorrect string, invalid JSON text, packet too large.
 _DATA_ERRORS = frozenset((1292, 1366, 4036, 4038, 1153))
+_MOST_MS = 2**62
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _SUCCEEDED = Execution.Status.SUCCEEDED.value
@@ -111,6 +112,7 @@ def unstorable(outcome: Outcome, error: Exception) -> Outcome:
     return replace(
         outcome,
         status=Execution.Status.FAILED.value,
+        run_ms=min(outcome.run_ms, _MOST_MS),
         return_value=None,
         stage=stage,
         error_class=name,
