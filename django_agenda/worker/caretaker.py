@@ -17,6 +17,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.settle import settle_all
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
@@ -75,10 +76,12 @@ class Caretaker:
             _healed("worker lost", count)
             enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
+        settle_all(self._using)
 
     def _heal_broker(self) -> None:
         if not broker.is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
+        _healed("paused in one place only", reconcile.tell_paused(self._using))
         _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())

@@ -18,6 +18,7 @@ from .alarm import Alarm
 from .claim import Claim
 from .claims import claim, refused
 from .hands import Hands
+from .in_hand import InHand
 from .options import Options
 from .queues import Queues
 from .trouble import BROKER, Trouble
@@ -42,6 +43,7 @@ class Claimer:
         queues: Queues,
         hands: Hands,
         alarm: Alarm,
+        in_hand: InHand,
         *,
         worker: Callable[[], Worker],
         may_claim: Callable[[], bool],
@@ -55,6 +57,7 @@ class Claimer:
         self._queues = queues
         self._hands = hands
         self._alarm = alarm
+        self._in_hand = in_hand
         self._worker = worker
         self._may_claim = may_claim
         self._trouble = trouble
@@ -97,6 +100,7 @@ class Claimer:
             self._using, self._worker(), ids, moment=moment, starts=starts, horizon=horizon
         )
         self._hands.take(len(claimed.claims))
+        self._in_hand.add(claimed.claims)
         now = monotonic()
         self._alarm.add([one for one in claimed.claims if one.starts > now])
         for one in claimed.claims:

@@ -15,12 +15,14 @@ from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.signals import worker_started, worker_stopped
 
 from .alarm import Alarm
+from .cancellations import Cancellations
 from .caretaker import Caretaker
 from .claim import Claim, Outcome
 from .claimer import Claimer
 from .claims import give_back
 from .hands import Hands
 from .heart import Heart, new_worker
+from .in_hand import InHand
 from .loop import Loop
 from .options import Options
 from .pools import Coroutines, Threads
@@ -54,8 +56,9 @@ class WorkerProcess:
         self._heart = Heart(self._using, row, settings, self._trouble)
         self._hands = Hands(options.concurrency, self._has_room)
         self._recorder = Recorder(self._using, self._row, self._trouble)
-        self._threads = Threads(options.concurrency, row.name, self._done)
-        self._coroutines = Coroutines(row.name, self._done)
+        self._in_hand = InHand()
+        self._threads = Threads(options.concurrency, row.name, self._done, self._in_hand)
+        self._coroutines = Coroutines(row.name, self._done, self._in_hand)
         self._alarm = Alarm(self._start)
         self._max_unsaved = settings.MAX_UNSAVED
         self._heart.counts = self._counts
@@ -66,6 +69,7 @@ class WorkerProcess:
             options.queues,
             self._hands,
             self._alarm,
+            self._in_hand,
             worker=self._row,
             may_claim=self._may_claim,
             trouble=self._trouble,
@@ -77,11 +81,15 @@ class WorkerProcess:
         self._caretaker = Caretaker(
             self._using, settings, options.queues, self._hands, heart=self._heart, take=claimer.take
         )
+        cancellations = Cancellations(
+            self._using, settings, self._hands, self._in_hand, worker=self._row
+        )
         self._loops = {
             "claimer": Loop("claimer", claimer.tick, self._trouble),
             "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble),
             "waker": Loop("waker", waker.tick, self._trouble),
             "heart": Loop("heart", self._heart.tick, self._trouble),
+            "cancellations": Loop("cancellations", cancellations.tick, self._trouble),
         }
         waker.wake = self._loops["claimer"].wake
 
@@ -133,7 +141,7 @@ class WorkerProcess:
         for name in ("caretaker", "claimer"):
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
-        self._let_go(self._alarm.empty() + self._threads.empty())
+        self._let_go(self._in_hand.let_go(self._alarm.empty() + self._threads.empty()))
         while self._hands.held and monotonic() < deadline:
             if self._shutdown.wait(max(0.0, deadline - monotonic()), beyond=1):
                 break
@@ -148,6 +156,8 @@ class WorkerProcess:
         return code
 
     def _end_parts(self) -> None:
+        self._loops["cancellations"].stop()
+        self._loops["cancellations"].join(PARTS_TIMEOUT)
         if not self._recorder.stop(PARTS_TIMEOUT):
             self._recorder.give_up()
         self._coroutines.join(1.0)
