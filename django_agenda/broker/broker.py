@@ -61,12 +61,34 @@ def claim(queue_names: Sequence[str], *, limit: int, ahead: int, reach_ms: int) 
         for queue_name in queue_names
         for key in (keys.due(queue_name), keys.ready(queue_name), keys.wake(queue_name))
     ]
+    named.append(keys.paused())
     with _errors_named():
         now_us, more, next_due, *ids = script("claim").run(
-            client(), named, (limit, ahead, reach_ms)
+            client(), named, (limit, ahead, reach_ms, *queue_names)
         )
     own = [id_ for id_ in ids if _ID.fullmatch(id_)]  # what others wrote there is dropped
     return Claims(int(now_us), bool(more), None if next_due < 0 else next_due, own)
+
+
+def pause(queue_names: Collection[str]) -> None:
+    """Pop nothing more from these queues; what they hold stays in."""
+    if queue_names:
+        with _errors_named():
+            client().sadd(keys.paused(), *queue_names)
+
+
+def resume(queue_names: Collection[str]) -> None:
+    """Pop from these queues again, and wake a worker for each."""
+    with _errors_named():
+        for queue_name in queue_names:
+            client().srem(keys.paused(), queue_name)
+            script("wake").run(client(), (keys.wake(queue_name),), ())
+
+
+def paused_queues() -> set[str]:
+    """Return the names of the queues that nothing is popped from."""
+    with _errors_named():
+        return set(map(str, client().smembers(keys.paused())))
 
 
 def remove(entries: Iterable[tuple[str, str]]) -> None:

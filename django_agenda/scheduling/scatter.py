@@ -26,6 +26,7 @@ from django_agenda.tasks.task import Task, check_priority, check_queue_name
 from django_agenda.timing.spread import Slot
 from django_agenda.timing.window import Window
 
+from .breaker import check_max_failures
 from .callbacks import fire
 from .enqueue import enqueue, enqueue_batch
 from .write import Overrides, Place, Plan, write, write_skipped
@@ -56,11 +57,6 @@ class Options:
         **rest: Any,
     ) -> Self:
         """Check every option; the error names the one that is wrong."""
-        if max_failures is not None:
-            raise NotImplementedError(
-                "'max_failures' is not enforced by this version, so"
-                f" {max_failures!r} is refused rather than ignored"
-            )
         if not isinstance(name, str):
             raise TypeError(f"'name' must be a text, not {name!r}")
         if len(name) > 255:
@@ -72,6 +68,7 @@ class Options:
         }
         columns: dict[str, Any] = {"name": name, "key": check_key(key), **callbacks}
         columns["labels"] = list(labels)
+        columns["max_failures"] = check_max_failures(max_failures)
         columns |= {"jitter": rest["jitter"], "seed": _check_seed(rest["seed"])}
         columns["strategy"] = strategy if isinstance(strategy, str) else _name_of(strategy)
         overrides = Overrides(

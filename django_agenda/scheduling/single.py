@@ -21,7 +21,7 @@ from django_agenda.tasks.call import Call, check_key, labels_text
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 
-from .cancel import cancel
+from .cancel import cancel_waiting
 from .enqueue import enqueue, entry_of, refuse
 from .write import Plan, write
 
@@ -134,7 +134,7 @@ def _take_key(using: str, plan: Plan, *, replace: bool) -> tuple[str, bool]:
 
 def _end_waiting(using: str, plans: Sequence[Plan]) -> None:
     keys = [plan.key for plan in plans if plan.key is not None]
-    cancel(Execution.objects.using(using).filter(live_key__in=keys))
+    cancel_waiting(Execution.objects.using(using).filter(live_key__in=keys))
 
 
 def _tell(using: str, entries: Sequence[Entry]) -> None:

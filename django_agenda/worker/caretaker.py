@@ -17,6 +17,7 @@ from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.retention import Retention
+from django_agenda.scheduling.settle import settle_all
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -91,10 +92,12 @@ class Caretaker:
                 enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
         _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
+        settle_all(self._using)
 
     def _heal_broker(self) -> None:
         if not self._is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
+        _healed("paused in one place only", reconcile.tell_paused(self._using))
         _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())

@@ -19,6 +19,7 @@ from .claim import Claim
 from .claims import Claimed, claim, refused
 from .hands import Hands
 from .holdings import Holdings
+from .in_hand import InHand
 from .lease import Lease
 from .options import Options
 from .queues import Queues
@@ -45,6 +46,7 @@ class Claimer:
         queues: Queues,
         hands: Hands,
         alarm: Alarm,
+        in_hand: InHand,
         *,
         lease: Callable[[], Lease],
         holdings: Holdings,
@@ -61,6 +63,7 @@ class Claimer:
         self._alarm = alarm
         self._lease = lease
         self._holdings = holdings
+        self._in_hand = in_hand
         self._sight = Sight(using, queues)
         self._broker_may_answer = False
         self.touch: Callable[[], object] = dict
@@ -153,6 +156,7 @@ class Claimer:
 
     def _start_all(self, claims: list[Claim]) -> None:
         self._hands.take(len(claims))
+        self._in_hand.add(claims)
         now = monotonic()
         self._alarm.add([one for one in claims if one.starts > now])
         for one in claims:

@@ -16,6 +16,7 @@ from django_agenda.signals import worker_started, worker_stopped
 
 from .alarm import Alarm
 from .audit import Audit
+from .cancellations import Cancellations
 from .caretaker import Caretaker
 from .claim import Claim, Outcome
 from .claimer import Claimer
@@ -24,6 +25,7 @@ from .control import Control
 from .hands import Hands
 from .heart import Heart, new_worker
 from .holdings import Holdings
+from .in_hand import InHand
 from .loop import Loop
 from .options import Options
 from .pools import Coroutines, Threads
@@ -60,8 +62,9 @@ class WorkerProcess:
         self._hands = Hands(options.concurrency, self._has_room)
         self._holdings = Holdings()
         self._recorder = Recorder(self._control, self._holdings, self._trouble)
-        self._threads = Threads(options.concurrency, row.name, self._done)
-        self._coroutines = Coroutines(row.name, self._done)
+        self._in_hand = InHand()
+        self._threads = Threads(options.concurrency, row.name, self._done, self._in_hand)
+        self._coroutines = Coroutines(row.name, self._done, self._in_hand)
         self._alarm = Alarm(self._start)
         self._max_unsaved = settings.MAX_UNSAVED
         self._longest_unsaved = settings.WORKER_TTL.total_seconds() / 2
@@ -75,6 +78,7 @@ class WorkerProcess:
             options.queues,
             self._hands,
             self._alarm,
+            self._in_hand,
             lease=lambda: self._heart.lease,
             holdings=self._holdings,
             may_claim=self._may_claim,
@@ -96,11 +100,17 @@ class WorkerProcess:
             audit=audit,
             take=claimer.take,
         )
+        cancellations = Cancellations(
+            self._using, settings, self._hands, self._in_hand, self._holdings
+        )
         self._loops = {
             "claimer": Loop("claimer", claimer.tick, self._trouble, self._control),
             "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble, self._control),
             "waker": Loop("waker", waker.tick, self._trouble),
             "heart": Loop("heart", self._heart.tick, self._trouble, self._control),
+            "cancellations": Loop(
+                "cancellations", cancellations.tick, self._trouble, self._control
+            ),
         }
         claimer.touch = self._loops["claimer"].progress.begin
         waker.wake = self._loops["claimer"].wake
@@ -163,7 +173,7 @@ class WorkerProcess:
         for name in ("caretaker", "claimer"):
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
-        self._let_go(self._alarm.empty() + self._threads.empty())
+        self._let_go(self._in_hand.let_go(self._alarm.empty() + self._threads.empty()))
         self._hands.ask_when_empty()
         while self._hands.held and monotonic() < deadline:
             if self._shutdown.wait(max(0.0, deadline - monotonic()), beyond=1):
@@ -179,6 +189,8 @@ class WorkerProcess:
         return code
 
     def _end_parts(self) -> None:
+        self._loops["cancellations"].stop()
+        self._loops["cancellations"].join(PARTS_TIMEOUT)
         if not self._recorder.stop(PARTS_TIMEOUT):
             self._recorder.give_up()
         self._coroutines.join(1.0)
