@@ -31,6 +31,10 @@ class Settings:
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    MISFIRE: what becomes of what is overdue after an outage: "run" it at once, "skip" it, so that
+        it is missed, or a duration over which it is scattered anew from that moment.
+    MISFIRE_AFTER: how long nobody could run anything, and how much something is overdue, before
+        MISFIRE applies; a backlog of living workers is no outage.
     """
 
     REDIS: str = "default"
@@ -47,6 +51,8 @@ class Settings:
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
+    MISFIRE: str | timedelta = "run"
+    MISFIRE_AFTER: timedelta = timedelta(minutes=5)
 
 
 _KEYS: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
@@ -67,6 +73,15 @@ def _read(key: Any, value: Any) -> Any:
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
     kind = _KEYS[key]
+    if key == "MISFIRE":
+        if value in ("run", "skip"):
+            return value
+        if isinstance(value, str):
+            raise ImproperlyConfigured(
+                "DJANGO_AGENDA['MISFIRE'] must be 'run', 'skip', a timedelta or a number of"
+                f" seconds, not {value!r}."
+            )
+        kind = timedelta
     if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
         value = timedelta(seconds=value)
     if not isinstance(value, kind) or isinstance(value, bool):

@@ -19,6 +19,7 @@ from .claim import Claim
 from .claims import claim, refused
 from .hands import Hands
 from .in_hand import InHand
+from .misfires import Misfires
 from .options import Options
 from .queues import Queues
 from .trouble import BROKER, Trouble
@@ -44,6 +45,7 @@ class Claimer:
         hands: Hands,
         alarm: Alarm,
         in_hand: InHand,
+        misfires: Misfires,
         *,
         worker: Callable[[], Worker],
         may_claim: Callable[[], bool],
@@ -58,6 +60,7 @@ class Claimer:
         self._hands = hands
         self._alarm = alarm
         self._in_hand = in_hand
+        self._misfires = misfires
         self._worker = worker
         self._may_claim = may_claim
         self._trouble = trouble
@@ -77,6 +80,7 @@ class Claimer:
             if is_quiet and self._has_had_its_fill():
                 self._enough("max tasks")
             return self._longest
+        self._misfires.settle()
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)

@@ -32,6 +32,7 @@ class Heart:
         self._beat_at = monotonic()
         self._grace_until = 0.0
         self.counts: Callable[[], dict[str, int]] = dict
+        self.note_silence: Callable[[float], None] = lambda _: None
 
     @property
     def is_trusted(self) -> bool:
@@ -62,7 +63,9 @@ class Heart:
         if began - self._beat_at > self._interval * 2:
             self._grace_until = began + self._interval * 3
         living = self._rows().filter(status__in=Worker.LIVING)
-        if living.update(beat_at=Now(), **self.counts()):
+        answered = living.update(beat_at=Now(), **self.counts())
+        self.note_silence(began - self._beat_at)
+        if answered:
             self._beat_at = began
             self._trouble.over(DATABASE)
         else:

@@ -12,7 +12,7 @@ from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
-from django_agenda.signals import worker_started, worker_stopped
+from django_agenda.signals import batch_paused, worker_started, worker_stopped
 
 from .alarm import Alarm
 from .cancellations import Cancellations
@@ -24,6 +24,7 @@ from .hands import Hands
 from .heart import Heart, new_worker
 from .in_hand import InHand
 from .loop import Loop
+from .misfires import Misfires
 from .options import Options
 from .pools import Coroutines, Threads
 from .recorder import Recorder
@@ -63,6 +64,8 @@ class WorkerProcess:
         self._max_unsaved = settings.MAX_UNSAVED
         self._heart.counts = self._counts
         waker = Waker(options.queues, self._hands, settings.MAX_BLOCK.total_seconds())
+        misfires = Misfires(self._using, settings, self._row)
+        self._heart.note_silence = misfires.note_silence
         claimer = Claimer(
             self._using,
             settings,
@@ -70,6 +73,7 @@ class WorkerProcess:
             self._hands,
             self._alarm,
             self._in_hand,
+            misfires,
             worker=self._row,
             may_claim=self._may_claim,
             trouble=self._trouble,
@@ -81,7 +85,7 @@ class WorkerProcess:
         self._caretaker = Caretaker(
             self._using, settings, options.queues, self._hands, heart=self._heart, take=claimer.take
         )
-        cancellations = Cancellations(
+        self._cancellations = cancellations = Cancellations(
             self._using, settings, self._hands, self._in_hand, worker=self._row
         )
         self._loops = {
@@ -92,6 +96,7 @@ class WorkerProcess:
             "cancellations": Loop("cancellations", cancellations.tick, self._trouble),
         }
         waker.wake = self._loops["claimer"].wake
+        cancellations.wake = self._loops["cancellations"].wake
 
     def run(self) -> int:
         """Work until told to stop; return the exit code."""
@@ -128,6 +133,7 @@ class WorkerProcess:
         if self.options.burst:
             # It must not end before what never reached the broker was enqueued.
             self._safely(self._caretaker.tick)
+        batch_paused.connect(self._cancellations.hear_of_pause)
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
@@ -156,6 +162,7 @@ class WorkerProcess:
         return code
 
     def _end_parts(self) -> None:
+        batch_paused.disconnect(self._cancellations.hear_of_pause)
         self._loops["cancellations"].stop()
         self._loops["cancellations"].join(PARTS_TIMEOUT)
         if not self._recorder.stop(PARTS_TIMEOUT):
