@@ -31,6 +31,10 @@ class Settings:
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    MISFIRE: what becomes of what is overdue after an outage: "run" it at once, "skip" it, so that
+        it is missed, or a duration over which it is scattered anew from that moment.
+    MISFIRE_AFTER: how long nobody could run anything, and how much something is overdue, before
+        MISFIRE applies; a backlog of living workers is no outage.
     AUDIT_INTERVAL: how often a worker compares its rows with what it really holds.
     WATCHDOG: a worker whose own parts hang this long in one step ends itself.
     STATEMENT_TIMEOUT: how long a statement of a worker's own connection may take.
@@ -59,6 +63,8 @@ class Settings:
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
+    MISFIRE: str | timedelta = "run"
+    MISFIRE_AFTER: timedelta = timedelta(minutes=5)
     AUDIT_INTERVAL: timedelta = timedelta(seconds=30)
     WATCHDOG: timedelta = timedelta(seconds=15)
     STATEMENT_TIMEOUT: timedelta = timedelta(seconds=10)
@@ -95,6 +101,15 @@ def _read(key: Any, value: Any) -> Any:
     if value is None and key in _OPTIONAL:
         return None
     kind = _KEYS[key]
+    if key == "MISFIRE":
+        if value in ("run", "skip"):
+            return value
+        if isinstance(value, str):
+            raise ImproperlyConfigured(
+                "DJANGO_AGENDA['MISFIRE'] must be 'run', 'skip', a timedelta or a number of"
+                f" seconds, not {value!r}."
+            )
+        kind = timedelta
     if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
         value = timedelta(seconds=value)
     if not isinstance(value, kind) or isinstance(value, bool):

@@ -32,13 +32,14 @@ class _Known(NamedTuple):
     start: datetime | None
 
 
-def move(using: str, ids: Ids, moments: Moments, *, guard: str = "1 = 1") -> int:
+def move(using: str, ids: Ids, moments: Moments, *, before: datetime | None = None) -> int:
     """Give each of these that waits its moment; a timedelta is added to what each has.
 
     What expires does so as long after its new moment. `planned_offset_ms` follows, for this is a
-    new plan; `slot_offset_ms` stays. Held ones stay held, and are not told to the broker.
+    new plan; `slot_offset_ms` stays. Held ones stay held, and are not told to the broker. With
+    `before` only those are moved that are due before that.
     """
-    return carry_out(using, ids, partial(_move, using, _next_for(moments), guard))
+    return carry_out(using, ids, partial(_move, using, _next_for(moments), before))
 
 
 def check_reach(rows: QuerySet[Execution], latest: datetime | None, by: timedelta) -> None:
@@ -64,7 +65,7 @@ def _next_for(moments: Moments) -> Callable[[int], Iterator[datetime | timedelta
 def _move(
     using: str,
     take: Callable[[int], Iterator[datetime | timedelta]],
-    guard: str,
+    before: datetime | None,
     ids: list[str],
 ) -> Changed:
     found = Execution.objects.using(using).filter(pk__in=ids, status__in=Execution.WAITING)
@@ -86,7 +87,8 @@ def _move(
         _COLUMNS,
         sorted(rows),
         changes={name: f"x.{name}" for name in _COLUMNS[1:]},
-        guard=f"{WAITING} AND {guard}",
+        guard=WAITING if before is None else f"{WAITING} AND e.due_at < %s",
+        guard_params=[] if before is None else [bulk.moment_text(before, connection)],
         returning=("id", "queue_name", "due_at", "priority", "status", "held_by"),
     )
     entries = [

@@ -21,6 +21,7 @@ from .hands import Hands
 from .holdings import Holdings
 from .in_hand import InHand
 from .lease import Lease
+from .misfires import Misfires
 from .options import Options
 from .queues import Queues
 from .trouble import BROKER, Trouble
@@ -47,6 +48,7 @@ class Claimer:
         hands: Hands,
         alarm: Alarm,
         in_hand: InHand,
+        misfires: Misfires,
         *,
         lease: Callable[[], Lease],
         holdings: Holdings,
@@ -64,6 +66,7 @@ class Claimer:
         self._lease = lease
         self._holdings = holdings
         self._in_hand = in_hand
+        self._misfires = misfires
         self._sight = Sight(using, queues)
         self._broker_may_answer = False
         self.touch: Callable[[], object] = dict
@@ -86,6 +89,7 @@ class Claimer:
             if is_quiet:
                 self._enough("max tasks")
             return PAUSE
+        self._misfires.settle()
         if self._trouble.is_on(BROKER) and not self._broker_may_answer:
             return self._claim_without(room, is_quiet=is_quiet)
         self._broker_may_answer = False

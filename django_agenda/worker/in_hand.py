@@ -40,6 +40,11 @@ class InHand:
         """Return those that were not started, and now never will be."""
         return [claim for claim in claims if self._waiting.pop(id(claim), None) is not None]
 
+    def let_go_of(self, batch_id: int) -> list[Claim]:
+        """Return those of a batch that were not started, and now never will be."""
+        waiting = list(self._waiting.values())
+        return self.let_go(claim for claim in waiting if claim.batch_id == batch_id)
+
     def cancel(self, ids: Collection[str]) -> list[Claim]:
         """Tell those that run; return those that were not started, and now never will be.
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, router
 
 from django_agenda.clock import monotonic
-from django_agenda.conf import get_settings
+from django_agenda.conf import Settings, get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
-from django_agenda.signals import worker_started, worker_stopped
+from django_agenda.signals import batch_paused, worker_started, worker_stopped
 
 from .alarm import Alarm
 from .audit import Audit
@@ -27,6 +27,7 @@ from .heart import Heart, new_worker
 from .holdings import Holdings
 from .in_hand import InHand
 from .loop import Loop
+from .misfires import Misfires
 from .options import Options
 from .pools import Coroutines, Threads
 from .recorder import Recorder
@@ -72,6 +73,8 @@ class WorkerProcess:
         waker = Waker(
             options.queues, self._hands, settings.MAX_BLOCK.total_seconds(), self._trouble
         )
+        misfires = Misfires(self._using, settings, self._row)
+        self._heart.note_silence = misfires.note_silence
         claimer = Claimer(
             self._using,
             settings,
@@ -79,6 +82,7 @@ class WorkerProcess:
             self._hands,
             self._alarm,
             self._in_hand,
+            misfires,
             lease=lambda: self._heart.lease,
             holdings=self._holdings,
             may_claim=self._may_claim,
@@ -100,23 +104,28 @@ class WorkerProcess:
             audit=audit,
             take=claimer.take,
         )
-        cancellations = Cancellations(
+        self._cancellations = cancellations = Cancellations(
             self._using, settings, self._hands, self._in_hand, self._holdings
         )
-        self._loops = {
-            "claimer": Loop("claimer", claimer.tick, self._trouble, self._control),
-            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble, self._control),
-            "waker": Loop("waker", waker.tick, self._trouble),
-            "heart": Loop("heart", self._heart.tick, self._trouble, self._control),
-            "cancellations": Loop(
-                "cancellations", cancellations.tick, self._trouble, self._control
-            ),
+        ticks = {
+            "claimer": claimer.tick,
+            "caretaker": self._caretaker.tick,
+            "heart": self._heart.tick,
+            "cancellations": cancellations.tick,
         }
+        self._loops = {
+            name: Loop(name, tick, self._trouble, self._control) for name, tick in ticks.items()
+        }
+        self._loops["waker"] = Loop("waker", waker.tick, self._trouble)
         claimer.touch = self._loops["claimer"].progress.begin
         waker.wake = self._loops["claimer"].wake
         waker.is_back = claimer.try_broker
+        cancellations.wake = self._loops["cancellations"].wake
+        self._watchdog = self._make_watchdog(settings)
+
+    def _make_watchdog(self, settings: Settings) -> Watchdog:
         parts = {name: self._loops[name].progress for name in ("claimer", "heart")}
-        self._watchdog = Watchdog(
+        return Watchdog(
             {**parts, "recorder": self._recorder.progress},
             settings.WATCHDOG.total_seconds(),
             self._recorder.last_gasp,
@@ -157,6 +166,7 @@ class WorkerProcess:
         if self.options.burst:
             # It must not end before what never reached the broker was enqueued.
             self._safely(self._caretaker.tick)
+        batch_paused.connect(self._cancellations.hear_of_pause)
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
@@ -189,6 +199,7 @@ class WorkerProcess:
         return code
 
     def _end_parts(self) -> None:
+        batch_paused.disconnect(self._cancellations.hear_of_pause)
         self._loops["cancellations"].stop()
         self._loops["cancellations"].join(PARTS_TIMEOUT)
         if not self._recorder.stop(PARTS_TIMEOUT):

@@ -57,7 +57,12 @@ def take(worker: Worker, *rows: Execution) -> list[Claim]:
 
 
 def outcome(one: Claim, **changes: Any) -> Outcome:
-    given = {"status": "succeeded", "started_at": now(), "finished_at": now(), "run_ms": 1}
+    given: dict[str, Any] = {
+        "status": "succeeded",
+        "started_at": now(),
+        "finished_at": now(),
+        "run_ms": 1,
+    }
     return Outcome(claim=one, **given | changes)
 
 
@@ -154,7 +159,8 @@ def test_a_claim_that_is_on_its_way_is_not_taken_for_forgotten(living_worker: Wo
 def test_a_claim_whose_answer_was_lost_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, healed: list[tuple[str, int]], ledger: str
 ) -> None:
-    real, lost = claimer.claim, []
+    real = claimer.claim
+    lost: list[Any] = []
 
     def lose_the_first_answer(*args: Any, **kwargs: Any) -> Any:
         result = real(*args, **kwargs)
@@ -184,7 +190,8 @@ def test_outcomes_that_wait_for_the_database_are_no_forgotten_claims(
     from django_agenda.worker import recorder
 
     configure(AUDIT_INTERVAL=0.01)
-    real, failures = recorder.record, []
+    real = recorder.record
+    failures: list[Any] = []
 
     def refuse_at_first(*args: Any) -> Any:
         if len(failures) < 3:
