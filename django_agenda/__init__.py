@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ExecutionCancelled,
         ExecutionFailed,
         PartiallyScheduled,
+        ServerMissing,
         UnknownTask,
     )
     from .scheduling.single import schedule, schedule_many
@@ -34,6 +35,7 @@ _ROOMS = {
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
     "PartiallyScheduled": "exceptions",
+    "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
     "schedule": "scheduling.single",
     "schedule_many": "scheduling.single",
@@ -49,6 +51,7 @@ __all__ = [
     "ExecutionFailed",
     "Exponential",
     "PartiallyScheduled",
+    "ServerMissing",
     "UnknownTask",
     "schedule",
     "schedule_many",

@@ -31,6 +31,11 @@ class Settings:
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    AUDIT_INTERVAL: how often a worker compares its rows with what it really holds.
+    WATCHDOG: a worker whose own parts hang this long in one step ends itself.
+    STATEMENT_TIMEOUT: how long a statement of a worker's own connection may take.
+    LOCK_TIMEOUT: how long such a statement waits for a lock.
+    UNKNOWN_TASK_TTL: how long an execution waits for a worker that knows its task.
     HORIZON: what is due later than this from now waits in the database only; None: nothing does.
     RETENTION: how long executions are kept after they, or their batch, have ended.
     RETENTION_FAILED: the same for those that failed or were missed.
@@ -54,6 +59,11 @@ class Settings:
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
+    AUDIT_INTERVAL: timedelta = timedelta(seconds=30)
+    WATCHDOG: timedelta = timedelta(seconds=15)
+    STATEMENT_TIMEOUT: timedelta = timedelta(seconds=10)
+    LOCK_TIMEOUT: timedelta = timedelta(seconds=5)
+    UNKNOWN_TASK_TTL: timedelta = timedelta(days=1)
     HORIZON: timedelta | None = None
     RETENTION: timedelta | None = timedelta(days=30)
     RETENTION_FAILED: timedelta | None = timedelta(days=90)

@@ -60,6 +60,12 @@ def log_healed(*, reason: str, count: int, **_: Any) -> None:
     logger.warning("executions_healed reason=%r count=%d", reason, count, extra={"count": count})
 
 
+@receiver(signals.tasks_unknown)
+def log_unknown(*, names: list[str], count: int, **_: Any) -> None:
+    """Warn that executions wait for a worker that knows their tasks."""
+    logger.warning("tasks_unknown names=%r count=%d", names, count, extra={"count": count})
+
+
 @receiver(signals.worker_started)
 def log_started(*, worker: Any, **_: Any) -> None:
     """Say which worker started."""

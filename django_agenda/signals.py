@@ -13,6 +13,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     trouble_began         part ("broker", "database" or "worker"), error: at the first failure
     trouble_ended         part, seconds: how long it lasted
     executions_healed     reason ("worker lost", "never enqueued" ...), count
+    tasks_unknown         names, count: put aside for a worker that knows these tasks
     worker_started        worker
     worker_stopped        worker, reason
 """
@@ -31,5 +32,6 @@ broker_refused = Signal()
 trouble_began = Signal()
 trouble_ended = Signal()
 executions_healed = Signal()
+tasks_unknown = Signal()
 worker_started = Signal()
 worker_stopped = Signal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
+from .fleet import Fleet
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Worker"]
+__all__ = ["Attempt", "Batch", "Execution", "Fleet", "Worker"]

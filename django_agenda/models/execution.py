@@ -77,6 +77,7 @@ class Execution(models.Model):
         null=True,
         blank=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("batch"),
     )
     position = models.PositiveIntegerField(_("position"), default=0)
@@ -103,6 +104,7 @@ class Execution(models.Model):
         related_name="callbacks",
         null=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("callback of"),
     )
 
@@ -117,6 +119,7 @@ class Execution(models.Model):
         _("status"), max_length=10, choices=Status.choices, default=Status.SCHEDULED
     )
     held_by = models.CharField(_("held by"), max_length=32, blank=True, default="")
+    held_at = models.DateTimeField(_("held since"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveIntegerField(_("max attempts"), default=1)
     crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)

@@ -17,6 +17,7 @@ from django_agenda.models import bulk, counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.errors import class_name, fingerprint
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.signals import broker_refused, execution_scheduled
 
 # The columns in which a pending row says why it is.
@@ -92,7 +93,8 @@ def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
 
 def accept(using: str, ids: Sequence[str]) -> None:
     """Make those of these rows that are `pending` scheduled again: the broker has them now."""
-    with transaction.atomic(using):
+
+    def accept_those() -> None:
         accepted = bulk.update(
             using,
             Execution,
@@ -103,6 +105,8 @@ def accept(using: str, ids: Sequence[str]) -> None:
             returning=("batch",),
         )
         counters.apply(using, counters.tally((row[0], "pending", "scheduled") for row in accepted))
+
+    in_transaction(using, accept_those)
 
 
 def entry_of(execution: Execution) -> Entry:

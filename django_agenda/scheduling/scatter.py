@@ -16,6 +16,7 @@ from django_agenda.conf import get_settings
 from django_agenda.exceptions import BrokerUnavailable, PartiallyScheduled
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
+from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.signals import batch_scattered
 from django_agenda.tasks.call import Call, check_key, labels_text
@@ -85,7 +86,7 @@ def scatter(
     calls: Iterable[Call],
     count: int,
     window: Window,
-    slots: Iterator[Slot],
+    slots: Callable[[], Iterator[Slot]],
     options: Options,
     *,
     progress: Progress | None = None,
@@ -98,20 +99,28 @@ def scatter(
         for call in calls:
             tasks.of(_checked(call))
     told: list[BrokerUnavailable] = []
-    in_transaction = transaction.get_connection(using).in_atomic_block
-    with transaction.atomic(using):
+
+    def write_down() -> Batch:
         batch, is_new = _open(using, count, window, options)
         if is_new:
-            plans = _plans(calls, slots, window, options, tasks)
+            plans = _plans(calls, slots(), window, options, tasks)
             _write_all(using, batch, plans, count, options, progress)
             callbacks = _close_if_ended(using, batch)
             tell = partial(_tell, using, batch.pk, callbacks, told)
             transaction.on_commit(tell, using=using)
+        return batch
+
+    is_inner = transaction.get_connection(using).in_atomic_block
+    if isinstance(calls, list):
+        batch = in_transaction(using, write_down)
+    else:
+        # What an iterator gave is gone, so there is no second try.
+        with transaction.atomic(using):
+            batch = write_down()
     batch.refresh_from_db(using=using)
-    if strict and told and not in_transaction:
-        raise PartiallyScheduled(batch, scheduled=batch.enqueued, pending=batch.pending) from told[
-            0
-        ]
+    if strict and told and not is_inner:
+        refused = PartiallyScheduled(batch, scheduled=batch.enqueued, pending=batch.pending)
+        raise refused from told[0]
     return batch
 
 

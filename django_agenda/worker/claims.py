@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,13 +11,16 @@ from django.db import connections, transaction
 from django.db.models import Value
 
 from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models import bulk, counters
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
+from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim
+from .lease import Lease
 
 _RETURNED = (
     "id",
@@ -61,6 +65,7 @@ def claim(
     moment: datetime,
     starts: float,
     horizon: datetime,
+    lease: Lease | None = None,
 ) -> Claimed:
     """Take those of these executions that wait and are due by `horizon`.
 
@@ -68,6 +73,7 @@ def claim(
     one. What the guard refuses is left as it is: see refused().
     """
     connection = connections[using]
+    lease = lease or Lease(worker)
     with transaction.atomic(using):
         rows = _take(using, worker, ids, moment, horizon)
         counters.apply(
@@ -94,12 +100,15 @@ def claim(
                     *row[9:13],
                     task,
                     starts + max(0.0, (due_at - moment).total_seconds()),
+                    lease,
                 )
             )
         )
     if strangers:
         tokens = [(bulk.read_id(row[0]), row[5]) for row in strangers]
         give_back(using, worker, tokens, held_by=Execution.UNKNOWN_TASK)
+        names = sorted({str(row[2]) for row in strangers})
+        tasks_unknown.send_robust(Execution, names=names, count=len(strangers))
     return Claimed(claims, len(strangers))
 
 
@@ -125,6 +134,7 @@ def give_back(
                 "worker": "''",
                 "started_at": "NULL",
                 "held_by": Value(held_by),
+                "held_at": Value(bulk.moment_text(now(), connections[using]) if held_by else None),
                 **_UNBLAMED,
             },
             guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
@@ -139,6 +149,17 @@ def give_back(
         Entry(bulk.read_id(row[0]), row[1], due_ms(bulk.read_moment(row[2], connection)), row[3])
         for row in rows
     ]
+
+
+def return_claims(using: str, claims: Iterable[Claim]) -> list[Entry]:
+    """Give claims back, each under the incarnation that claimed it; see give_back()."""
+    by_lease: defaultdict[Lease, list[tuple[str, int]]] = defaultdict(list)
+    for one in claims:
+        by_lease[one.lease].append((one.id, one.attempt))
+    entries: list[Entry] = []
+    for lease, tokens in by_lease.items():
+        entries += give_back(using, lease.worker, tokens)
+    return entries
 
 
 def refused(using: str, ids: Sequence[str], moment: datetime) -> tuple[list[Entry], list[str]]:

@@ -7,16 +7,27 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connections
 
+from .control import Control
+from .progress import Progress
 from .trouble import Pause, Trouble
 
 
 class Loop(threading.Thread):
     """Call `tick` again and again, until stopped; a server that is down does not end it."""
 
-    def __init__(self, name: str, tick: Callable[[], float], trouble: Trouble) -> None:
+    def __init__(
+        self,
+        name: str,
+        tick: Callable[[], float],
+        trouble: Trouble,
+        control: Control | None = None,
+    ) -> None:
         super().__init__(name=f"agenda-{name}", daemon=True)
         self._tick = tick
         self._trouble = trouble
+        self._control = control
+        self.progress = Progress()
+        self.progress.is_alive = lambda: self.is_alive() or self._stopping or self.ident is None
         self._pause = Pause()
         self._signal = threading.Event()
         self._stopping = False
@@ -24,11 +35,13 @@ class Loop(threading.Thread):
     def run(self) -> None:
         """Tick, wait, and tick again."""
         try:
+            if self._control is not None:
+                self._control.open()
             while not self._stopping:
                 self._signal.wait(self._safely())
                 self._signal.clear()
         finally:
-            connections.close_all()
+            self._close()
 
     def wake(self) -> None:
         """Tick now, or again when a tick is under way."""
@@ -41,10 +54,24 @@ class Loop(threading.Thread):
 
     def _safely(self) -> float:
         try:
-            wait = self._tick()
+            with self.progress:
+                self._refresh()
+                wait = self._tick()
         except Exception as error:  # noqa: BLE001
-            close_old_connections()
+            self._refresh()
             self._trouble.met(error)
             return self._pause.longer()
         self._pause = Pause()
         return wait
+
+    def _refresh(self) -> None:
+        if self._control is None:
+            close_old_connections()
+        else:
+            self._control.refresh()
+
+    def _close(self) -> None:
+        if self._control is None:
+            connections.close_all()
+        else:
+            self._control.close()

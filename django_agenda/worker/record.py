@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import connections, transaction
+from django.db import DataError, Error, IntegrityError, connections, transaction
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk, counters, errors
@@ -17,7 +17,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.signals import execution_finished, execution_retried
 
-from .claim import Outcome
+from .claim import Outcome, Recorded
 
 _COLUMNS = (
     "id",
@@ -58,16 +58,12 @@ _ATTEMPT_COLUMNS = (
     "error_message",
     "traceback",
 )
+# Incorrect value, incorrect string, invalid JSON text, packet too large.
+_DATA_ERRORS = frozenset((1292, 1366, 4036, 4038, 1153))
+_MOST_MS = 2**62
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _SUCCEEDED = Execution.Status.SUCCEEDED.value
-
-
-class Recorded(NamedTuple):
-    """Hold which ids were taken, and what is to be enqueued."""
-
-    taken: set[str]
-    entries: list[Entry]
 
 
 def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
@@ -116,6 +112,7 @@ def unstorable(outcome: Outcome, error: Exception) -> Outcome:
     return replace(
         outcome,
         status=Execution.Status.FAILED.value,
+        run_ms=min(outcome.run_ms, _MOST_MS),
         return_value=None,
         stage=stage,
         error_class=name,
@@ -124,6 +121,18 @@ def unstorable(outcome: Outcome, error: Exception) -> Outcome:
         error_fingerprint=errors.fingerprint(stage, name, "outcome not storable"),
         retry_at=None,
     )
+
+
+def blames_data(error: BaseException) -> bool:
+    """Tell whether the database refused a value, whatever class its driver gave the error.
+
+    PostgreSQL says so by SQLSTATE (22: data, 54: a limit), MariaDB by number.
+    """
+    if isinstance(error, DataError | IntegrityError) or not isinstance(error, Error):
+        return True
+    state = str(getattr(error.__cause__, "sqlstate", "") or getattr(error, "pgcode", "") or "")
+    number = error.args[0] if error.args else None
+    return state.startswith(("22", "54")) or number in _DATA_ERRORS
 
 
 def _row(outcome: Outcome, connection: Any) -> list[Any]:

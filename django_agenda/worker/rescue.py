@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.db.models.functions import Now
 
 from django_agenda.broker.entry import Entry, due_ms
@@ -27,9 +27,14 @@ _STAGE = Execution.Stage.LOST.value
 _RUNNING = Execution.Status.RUNNING.value
 
 
-def declare_lost(using: str, ttl: timedelta) -> int:
-    """Mark workers whose lease has lapsed; from here on their claims are void."""
+def declare_lost(using: str, ttl: timedelta, *, on_condition: Exists | None = None) -> int:
+    """Mark workers whose lease has lapsed; from here on their claims are void.
+
+    One statement, judged by the database's clock alone; see fleet for the condition.
+    """
     silent = Worker.objects.using(using).filter(status__in=Worker.LIVING, beat_at__lt=Now() - ttl)
+    if on_condition is not None:
+        silent = silent.filter(on_condition)
     return silent.update(status=Worker.Status.LOST, stopped_at=Now())
 
 

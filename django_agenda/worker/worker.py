@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections, router
+from django.db import DatabaseError, InterfaceError, router
 
 from django_agenda.clock import monotonic
 from django_agenda.conf import get_settings
@@ -15,12 +15,15 @@ from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.signals import worker_started, worker_stopped
 
 from .alarm import Alarm
+from .audit import Audit
 from .caretaker import Caretaker
 from .claim import Claim, Outcome
 from .claimer import Claimer
-from .claims import give_back
+from .claims import return_claims
+from .control import Control
 from .hands import Hands
 from .heart import Heart, new_worker
+from .holdings import Holdings
 from .loop import Loop
 from .options import Options
 from .pools import Coroutines, Threads
@@ -28,6 +31,7 @@ from .recorder import Recorder
 from .shutdown import Shutdown
 from .trouble import DATABASE, Pause, Trouble
 from .waker import Waker
+from .watchdog import Watchdog
 
 DRAINED = 0
 INTERRUPTED = 1
@@ -42,7 +46,8 @@ class WorkerProcess:
     def __init__(self, options: Options, *, version: str = "") -> None:
         settings = get_settings()
         self.options = options
-        self._using = router.db_for_write(Execution)
+        self._control = Control(router.db_for_write(Execution))
+        self._using = self._control.alias
         self._trouble = Trouble()
         self._shutdown = Shutdown()
         row = new_worker(
@@ -53,20 +58,25 @@ class WorkerProcess:
         )
         self._heart = Heart(self._using, row, settings, self._trouble)
         self._hands = Hands(options.concurrency, self._has_room)
-        self._recorder = Recorder(self._using, self._row, self._trouble)
+        self._holdings = Holdings()
+        self._recorder = Recorder(self._control, self._holdings, self._trouble)
         self._threads = Threads(options.concurrency, row.name, self._done)
         self._coroutines = Coroutines(row.name, self._done)
         self._alarm = Alarm(self._start)
         self._max_unsaved = settings.MAX_UNSAVED
+        self._longest_unsaved = settings.WORKER_TTL.total_seconds() / 2
         self._heart.counts = self._counts
-        waker = Waker(options.queues, self._hands, settings.MAX_BLOCK.total_seconds())
+        waker = Waker(
+            options.queues, self._hands, settings.MAX_BLOCK.total_seconds(), self._trouble
+        )
         claimer = Claimer(
             self._using,
             settings,
             options.queues,
             self._hands,
             self._alarm,
-            worker=self._row,
+            lease=lambda: self._heart.lease,
+            holdings=self._holdings,
             may_claim=self._may_claim,
             trouble=self._trouble,
             start=self._start,
@@ -74,20 +84,37 @@ class WorkerProcess:
             enough=self._enough,
             options=options,
         )
+        audit = Audit(
+            self._using, settings, heart=self._heart, holdings=self._holdings, trouble=self._trouble
+        )
         self._caretaker = Caretaker(
-            self._using, settings, options.queues, self._hands, heart=self._heart, take=claimer.take
+            self._using,
+            settings,
+            options.queues,
+            self._hands,
+            heart=self._heart,
+            audit=audit,
+            take=claimer.take,
         )
         self._loops = {
-            "claimer": Loop("claimer", claimer.tick, self._trouble),
-            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble),
+            "claimer": Loop("claimer", claimer.tick, self._trouble, self._control),
+            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble, self._control),
             "waker": Loop("waker", waker.tick, self._trouble),
-            "heart": Loop("heart", self._heart.tick, self._trouble),
+            "heart": Loop("heart", self._heart.tick, self._trouble, self._control),
         }
+        claimer.touch = self._loops["claimer"].progress.begin
         waker.wake = self._loops["claimer"].wake
+        waker.is_back = claimer.try_broker
+        parts = {name: self._loops[name].progress for name in ("claimer", "heart")}
+        self._watchdog = Watchdog(
+            {**parts, "recorder": self._recorder.progress},
+            settings.WATCHDOG.total_seconds(),
+            self._recorder.last_gasp,
+        )
 
     def run(self) -> int:
         """Work until told to stop; return the exit code."""
-        with self._shutdown:
+        with self._shutdown, self._control:
             if not self._register():
                 return DRAINED
             worker_started.send_robust(Worker, worker=self._row())
@@ -108,7 +135,7 @@ class WorkerProcess:
             try:
                 self._heart.register()
             except (DatabaseError, InterfaceError) as error:
-                close_old_connections()
+                self._control.refresh()
                 self._trouble.met(error)
                 self._shutdown.wait(pause.longer())
             else:
@@ -123,8 +150,11 @@ class WorkerProcess:
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
-        for loop in self._loops.values():
-            loop.start()
+        for name, loop in self._loops.items():
+            # A burst looks so often that nobody needs to wake it.
+            if name != "waker" or not self.options.burst:
+                loop.start()
+        self._watchdog.start()
 
     def _stop(self) -> int:
         deadline = monotonic() + self.options.shutdown_timeout.total_seconds()
@@ -154,19 +184,19 @@ class WorkerProcess:
         self._coroutines.join(1.0)
         self._loops["heart"].stop()
         self._loops["heart"].join(PARTS_TIMEOUT)
+        self._watchdog.stop()
         self._safely(self._heart.stop)
-        connections.close_all()
 
     def _let_go(self, claims: list[Claim]) -> None:
         """Give claims back, so that another worker can run them at once."""
-        tokens = [(claim.id, claim.attempt) for claim in claims]
-        self._hands.put_down(len(tokens))
-        self._safely(lambda: enqueue(give_back(self._using, self._row(), tokens)))
+        self._hands.put_down(len(claims))
+        self._safely(lambda: enqueue(return_claims(self._using, claims)))
+        self._holdings.drop(claims)
 
     def _safely(self, step: Callable[[], object]) -> None:
         """Do a step; what fails is healed later, by a caretaker."""
         try:
-            close_old_connections()
+            self._control.refresh()
             step()
         except (DatabaseError, InterfaceError, BrokerUnavailable) as error:
             self._trouble.met(error)
@@ -183,7 +213,11 @@ class WorkerProcess:
         return self._heart.worker
 
     def _may_claim(self) -> bool:
-        return self._heart.is_trusted and self._recorder.unsaved < self._max_unsaved
+        return (
+            self._heart.is_trusted
+            and self._recorder.unsaved < self._max_unsaved
+            and self._recorder.waits < self._longest_unsaved
+        )
 
     def _is_quiet(self) -> bool:
         return not self._hands.held and not self._recorder.unsaved
