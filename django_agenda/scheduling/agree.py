@@ -33,7 +33,7 @@ def find_strangers(using: str, *, repair: bool) -> Iterator[int]:
     """
     for queue_name in broker.queue_names():
         for ids in broker.held(queue_name, get_settings().CHUNK_SIZE):
-            strange = sorted(set(ids) - _waiting_in(using, queue_name, ids))
+            strange = _strange(using, queue_name, ids)
             if strange and repair:
                 broker.remove((id_, queue_name) for id_ in strange)
                 # One of them may have become due again at this very moment.
@@ -58,6 +58,20 @@ def find_missing(using: str, *, repair: bool) -> Iterator[int]:
         if repair:
             enqueue(missing)
         yield len(missing)
+
+
+def _strange(using: str, queue_name: str, ids: Sequence[str]) -> list[str]:
+    """Return ids that Redis has before and after the row was seen not to wait.
+
+    One that a worker pops, runs and schedules again meanwhile waits when it is looked at anew.
+    """
+    suspects = sorted(set(ids) - _waiting_in(using, queue_name, ids))
+    if not suspects:
+        return []
+    entries = [Entry(id_, queue_name, 0, 0) for id_ in suspects]
+    gone = {entry.id for entry in broker.missing(entries)}
+    again = _waiting_in(using, queue_name, suspects)
+    return [id_ for id_ in suspects if id_ not in gone and id_ not in again]
 
 
 def _unchanged(suspects: Sequence[Entry], rows: QuerySet[Execution]) -> list[Entry]:

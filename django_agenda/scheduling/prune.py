@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from django_agenda.conf import get_settings
@@ -29,6 +29,7 @@ from django_agenda.models.worker import Worker
 from .rollup import Member, rollup_of
 
 BATCHES, WORKERS = "batches", "workers"
+_MEMBER = ("batch", *Member._fields[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +151,19 @@ def _roll_up(using: str, members: Mapping[int, Sequence[Member]]) -> None:
 
 def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:
     """Delete those of these executions that have ended, and what belongs to them."""
-    rows = Execution.objects.using(using).filter(pk__in=ids, status__in=Batch.ENDED)
-    if connections[using].features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True)
-    locked = list(rows.order_by("pk").values_list("pk", *Member._fields))
-    if not locked:
+    # The status is judged here: asked for it, PostgreSQL may take an index and read all of it.
+    found = bulk.lock(using, Execution, [id_.hex for id_ in ids], ("id", *_MEMBER))
+    locked = {bulk.read_id(row[0]): Member._make(row[1:]) for row in found}
+    gone = [id_ for id_, row in locked.items() if row.status in Batch.ENDED]
+    if not gone:
         return []
-    gone = [row[0] for row in locked]
-    Execution.objects.using(using).filter(parent_id__in=gone).update(parent=None)
+    bulk.clear(using, Execution, "parent", gone)
     if _is_referred_to():
         Execution.objects.using(using).filter(pk__in=gone).delete()
     else:
         bulk.delete(using, Attempt, "execution", gone)
         bulk.delete(using, Execution, "id", gone)
-    return [Member._make(row[1:]) for row in locked]
+    return [locked[id_] for id_ in gone]
 
 
 def _is_referred_to() -> bool:

@@ -1,4 +1,4 @@
-"""What is kept of a batch's executions when their rows are gone: some 6 KB of counts.
+"""What is kept of a batch's executions when their rows are gone: counts, mostly under 10 KB.
 
 A rollup holds what was pruned and nothing else, and can be added to: rows and rollup together are
 the batch at any moment, also when it is pruned in parts, or reopened in between.

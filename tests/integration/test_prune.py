@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from django_agenda import Agenda
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models import Attempt, Batch, Execution, Worker
@@ -23,7 +24,7 @@ from django_agenda.scheduling import retention
 from django_agenda.scheduling.prune import Rules, drop_batch, prune
 from django_agenda.scheduling.retention import Retention, rules_of
 from django_agenda.scheduling.rollup import Member, rollup_of
-from tests import sound
+from tests import sound, tasks
 from tests.factories import (
     AttemptFactory,
     BatchFactory,
@@ -32,6 +33,8 @@ from tests.factories import (
     WorkerFactory,
     flood,
 )
+from tests.integration.conftest import RunningWorker
+from tests.waiting import wait_until
 
 OVER = Scene(elapsed=1.5, refused=0.0, failing=0.1)
 
@@ -313,3 +316,18 @@ def test_the_command_drops_a_batch_that_has_ended_only() -> None:
 def test_an_age_needs_a_unit(age: str) -> None:
     with pytest.raises(CommandError):
         command(f"--older-than={age}")
+
+
+def test_pruning_beside_a_busy_worker_loses_no_count() -> None:
+    batches = []
+    with RunningWorker():
+        for _ in range(4):
+            agenda = Agenda()
+            for number in range(100):
+                agenda.add(tasks.nothing)(number)
+            batches.append(agenda.scatter(over=timedelta(milliseconds=200)).pk)
+        wait_until(lambda: not pruned(everything()) and not Execution.objects.exists(), 15)
+
+    ended = Batch.objects.filter(pk__in=batches, succeeded=100, status="succeeded")
+    assert ended.count() == 4
+    assert {rollup_of(batch).total("succeeded") for batch in ended} == {100}

@@ -21,6 +21,7 @@ from django_agenda.scheduling.repair import Report, reconcile
 from tests import tasks
 from tests.conftest import RedisServer
 from tests.factories import BatchFactory
+from tests.integration.conftest import RunningWorker
 
 HOUR = timedelta(hours=1)
 
@@ -201,3 +202,19 @@ def test_json_names_everything() -> None:
     assert code == 0
     names = set(Report.__dataclass_fields__) | {"repaired"}
     assert set(json.loads(said)) == names
+
+
+def test_beside_a_busy_worker_nothing_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agree, "SECOND_LOOK", 0.5)
+    agenda = Agenda()
+    for number in range(400):
+        agenda.add(tasks.nothing)(number)
+    batch = agenda.scatter(over=timedelta(seconds=2))
+    reports: list[Report] = []
+
+    with RunningWorker():
+        while Batch.objects.filter(pk=batch.pk, finished_at=None).exists():
+            reports.append(reconcile("default"))
+
+    assert reports
+    assert [one for one in reports if not one.is_clean] == []
