@@ -9,11 +9,9 @@ from django_agenda.broker import broker
 
 from .hands import Hands
 from .queues import Queues
-from .trouble import BROKER, Trouble
+from .trouble import BROKER, Pause, Trouble
 
 BUSY = 0.02
-# How often Redis is asked whether it is back; the loop waits longer while it does not answer.
-PROBE = 0.5
 
 
 class Waker:
@@ -24,6 +22,7 @@ class Waker:
         self._hands = hands
         self._seconds = seconds
         self._trouble = trouble
+        self._pause = Pause()
         self.is_back: Callable[[], object] = dict
         self.wake: Callable[[], None] = threading.Event().set
 
@@ -34,7 +33,8 @@ class Waker:
             broker.ping()
             self.is_back()
             self.wake()
-            return PROBE
+            return self._pause.longer()
+        self._pause = Pause()
         if not self._hands.free:
             # The token is left for a worker that can use it; this one looks when it has room.
             return BUSY
