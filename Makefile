@@ -4,6 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Many tests wait for workers, so more of them than there are cores run side by side.
+JOBS ?= 4
 INSTALL = ./scripts/make-venv.sh $(VENV) -c constraints.txt -e '.[embedded,speedups]'
 GROUPS := test lint browser docs bench release postgres-server mariadb old-redis
 SOURCES := django_agenda tests $(wildcard example_project benchmarks)
@@ -19,16 +21,16 @@ demo: $(VENV)/.installed-test  ## start a shop with workers and a flood of tasks
 	@$(BIN)/python example_project/manage.py agenda_demo $(ARGS)
 
 test: $(VENV)/.installed-test  ## run the tests on SQLite and a private Redis
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 test-all: $(VENV)/.installed-test  ## run the slow tests and those that kill servers as well
-	@$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not browser" $(ARGS)
 
 test-postgres: $(VENV)/.installed-test $(VENV)/.installed-postgres-server  ## run the tests on a private PostgreSQL
-	@AGENDA_TEST_DB=postgres $(BIN)/python -m pytest $(ARGS)
+	@AGENDA_TEST_DB=postgres $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 test-mariadb: $(VENV)/.installed-test $(VENV)/.installed-mariadb  ## run the tests on a private MariaDB (must be installed)
-	@AGENDA_TEST_DB=mariadb $(BIN)/python -m pytest $(ARGS)
+	@AGENDA_TEST_DB=mariadb $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 browser: $(VENV)/.installed-test $(VENV)/.installed-browser  ## run the tests that drive Chromium (must be installed)
 	@$(BIN)/python -m pytest -m browser $(ARGS)

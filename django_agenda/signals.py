@@ -5,6 +5,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
 
     batch_scattered       batch
     batch_finished        batch_id, status
+    batch_paused          batch_id, reason (empty when somebody paused it)
     execution_scheduled   entries: the broker entries of one chunk that Redis has taken
     execution_started     claim (id, task_name, attempt ...), worker
     execution_retried     outcome, due_at
@@ -13,6 +14,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     trouble_began         part ("broker", "database" or "worker"), error: at the first failure
     trouble_ended         part, seconds: how long it lasted
     executions_healed     reason ("worker lost", "never enqueued" ...), count
+    tasks_unknown         names, count: put aside for a worker that knows these tasks
     worker_started        worker
     worker_stopped        worker, reason
     process_ended         pid, code: a child of the supervisor; negative codes are signals
@@ -24,6 +26,7 @@ from django.dispatch import Signal
 
 batch_scattered = Signal()
 batch_finished = Signal()
+batch_paused = Signal()
 execution_scheduled = Signal()
 execution_started = Signal()
 execution_retried = Signal()
@@ -32,6 +35,7 @@ broker_refused = Signal()
 trouble_began = Signal()
 trouble_ended = Signal()
 executions_healed = Signal()
+tasks_unknown = Signal()
 worker_started = Signal()
 worker_stopped = Signal()
 process_ended = Signal()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
+from .fleet import Fleet
+from .paused_queue import PausedQueue
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Worker"]
+__all__ = ["Attempt", "Batch", "Execution", "Fleet", "PausedQueue", "Worker"]

@@ -42,11 +42,30 @@ class Dialect(Protocol):
     ) -> list[tuple[Any, ...]]:
         """Run the update and return what it changed."""
 
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        """Return a delete of the rows whose column is one of `x.name`."""
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        """Return an update that empties a column where it is one of `x.name`."""
+
+    locking: str
+    """What locks the rows `e` of a select, without waiting for those that are locked."""
+
 
 class _Returning:
     """Update and tell in one statement (PostgreSQL, SQLite from 3.35)."""
 
     returned = "e."
+
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        return f"DELETE FROM {table} WHERE {column} IN (SELECT x.{name} FROM {source})"
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        # A partial index is only taken when its condition is written down.
+        return (
+            f"UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL"
+            f" AND {column} IN (SELECT x.{name} FROM {source})"
+        )
 
     def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
         # WHERE TRUE keeps SQLite from reading ON CONFLICT as a join condition.
@@ -73,6 +92,8 @@ class _Returning:
 class PostgreSQL(_Returning):
     """PostgreSQL 14 and later."""
 
+    locking = "FOR UPDATE OF e SKIP LOCKED"
+
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
     ) -> str:
@@ -87,6 +108,7 @@ class SQLite(_Returning):
     """SQLite 3.35 and later."""
 
     returned = ""
+    locking = ""  # who writes has the whole database
 
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
@@ -100,6 +122,15 @@ class SQLite(_Returning):
 
 class MariaDB:
     """MariaDB 10.6 and MySQL 8.0 and later: lock, change, then read."""
+
+    locking = "FOR UPDATE SKIP LOCKED"
+
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        return f"DELETE e FROM {table} AS e JOIN {source} ON e.{column} = x.{name}"
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        joined = f"{table} AS e JOIN {source} ON e.{column} = x.{name}"
+        return f"UPDATE {joined} SET e.{column} = NULL"
 
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]

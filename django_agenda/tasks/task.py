@@ -22,7 +22,6 @@ QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 MAX_PRIORITY = 100
 
 _NOT_YET = {
-    "atomic": False,
     "concurrency": None,
     "rate": None,
     "cooldown": None,
@@ -50,6 +49,7 @@ class Task(Generic[P, R]):
         timeout: timedelta | float | None = None,
         expires: timedelta | float | None = None,
         on_worker_lost: Literal["retry", "fail"] = "retry",
+        atomic: bool = False,
         redact: tuple[str, ...] | list[str] = (),
         cpu_bound: bool = False,
         **later: Any,
@@ -72,6 +72,7 @@ class Task(Generic[P, R]):
         if on_worker_lost not in ("retry", "fail"):
             raise ValueError(f"'on_worker_lost' must be 'retry' or 'fail', not {on_worker_lost!r}")
         self.on_worker_lost = on_worker_lost
+        self.atomic = _check_atomic(atomic, is_async=self.is_async)
         self.redact = _read_names(function, redact)
         if cpu_bound and self.is_async:
             raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
@@ -109,6 +110,14 @@ def check_priority(priority: int) -> int:
     if abs(priority) > MAX_PRIORITY:
         raise ValueError(f"'priority' must be from -100 to 100, not {priority}")
     return priority
+
+
+def _check_atomic(atomic: bool, *, is_async: bool) -> bool:
+    if not isinstance(atomic, bool):
+        raise TypeError(f"'atomic' must be True or False, not {atomic!r}")
+    if atomic and is_async:
+        raise ValueError("'atomic' needs a plain function: a transaction cannot span an await")
+    return atomic
 
 
 def _refuse_what_is_not_enforced(options: dict[str, Any]) -> None:

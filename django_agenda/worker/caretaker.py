@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
-from django.db import close_old_connections
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from django_agenda.broker import broker
 from django_agenda.clock import monotonic, now
 from django_agenda.conf import Settings
-from django_agenda.exceptions import UnknownTask
+from django_agenda.exceptions import BrokerUnavailable, UnknownTask
 from django_agenda.models.execution import Execution
-from django_agenda.models.worker import Worker
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.feed import Feed
+from django_agenda.scheduling.retention import Retention
+from django_agenda.scheduling.settle import settle_all
+from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
+from .audit import Audit
+from .fleet import has_been_heard, lead
 from .hands import Hands
 from .heart import Heart
 from .queues import Queues
 from .rescue import declare_lost, rescue
+
+# A server that came back with old data shows that only by its name, which costs a command more.
+SERVER_EVERY = 5
+
+
+# A leader that was killed is followed after three looks, but not before this.
+LEAD = timedelta(seconds=1)
 
 
 class Caretaker:
@@ -37,51 +48,64 @@ class Caretaker:
         hands: Hands,
         *,
         heart: Heart,
+        audit: Audit,
         take: Callable[[list[str], datetime, float], int],
     ) -> None:
         self._using = using
         self._ttl = settings.WORKER_TTL
+        self._unknown_ttl = settings.UNKNOWN_TASK_TTL
         self._interval = settings.CARETAKER_INTERVAL.total_seconds()
+        self._lead = max(settings.CARETAKER_INTERVAL * 3, LEAD)
         self._queues = queues
         self._hands = hands
         self._heart = heart
+        self._audit = audit
         self._take = take
+        self._is_new = True
         self._unfinished = reconcile.Unfinished(using)
+        self._looks = 0
         self._overdue = reconcile.Overdue(using)
+        self._feed = Feed(using)
+        self._retention = Retention(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
-        close_old_connections()
+        self._audit.look()
         self._adopt()
-        if self._leads():
+        is_new, self._is_new = self._is_new, False
+        # Always at the first look: workers that die sooner than a lead lapses heal as well.
+        if lead(self._using, self._heart.worker.pk, self._lead) or is_new:
             self._heal_rows()
             self._heal_broker()
+            self._feed.enqueue()
+            self._retention.prune()
         return self._interval
 
-    def _leads(self) -> bool:
-        """Tell whether this is the eldest living worker: ids ascend with the time of birth."""
-        living = Worker.objects.using(self._using).filter(
-            status=Worker.Status.ACTIVE, beat_at__gte=Now() - self._ttl
-        )
-        return living.order_by("pk").values_list("pk", flat=True).first() == self._heart.worker.pk
-
     def _heal_rows(self) -> None:
-        if self._heart.may_judge:
-            declare_lost(self._using, self._ttl)
+        declare_lost(self._using, self._ttl, on_condition=has_been_heard(self._using, self._ttl))
         while True:
             count, entries = rescue(self._using)
             if not count:
                 break
             _healed("worker lost", count)
-            enqueue(entries)
+            with suppress(BrokerUnavailable):  # the overdue scan finds them
+                enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
+        _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
+        settle_all(self._using)
 
     def _heal_broker(self) -> None:
-        if not broker.is_filled():
+        if not self._is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
+        _healed("paused in one place only", reconcile.tell_paused(self._using))
         _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())
+
+    def _is_filled(self) -> bool:
+        """Look for the mark at every turn, and whether it is of this very server now and then."""
+        self._looks += 1
+        return broker.is_filled(same_server=self._looks % SERVER_EVERY == 1)
 
     def _adopt(self) -> None:
         """Claim what other workers put aside because they know no such task."""

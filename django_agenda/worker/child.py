@@ -62,18 +62,19 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def judge(self, settings: Settings) -> bool:
-        """Kill it when it is frozen, and tell whether it was.
+    def judge(self, settings: Settings, since: float) -> bool:
+        """Kill it when it has been frozen since that moment, and tell whether it was.
 
         It writes off what is stuck by itself, unless that body holds the interpreter: then
-        nothing moves in the whole process, and the other bodies in it are innocent.
+        nothing moves in the whole process, and the other bodies in it are innocent. One that has
+        been frozen for so long that its lease has lapsed is of no use to anybody.
         """
         moment = monotonic()
-        silent = moment - self.board.alive_at
+        silent = moment - max(since, self.board.alive_at)
         if silent < FROZEN:
             return False
         late = [slot for slot in self.board.running() if 0.0 < slot.ends < moment - FROZEN]
-        if not late and silent < settings.WATCHDOG_TIMEOUT.total_seconds():
+        if not late and silent < settings.WORKER_TTL.total_seconds():
             return False
         self.stuck = {slot.token: moment - slot.ends for slot in late}
         self.kill()

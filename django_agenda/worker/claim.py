@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django_agenda.broker.entry import Entry
 from django_agenda.tasks.task import Task
+
+from .lease import Lease
+
+FENCED = "fenced"
 
 
 class Claim(NamedTuple):
@@ -28,11 +33,27 @@ class Claim(NamedTuple):
     task: Task[..., Any]
     starts: float
     """The moment of the monotonic clock before which it must not start."""
+    lease: Lease
+
+
+class Recorded(NamedTuple):
+    """Hold which ids were taken, and what is to be enqueued.
+
+    `cancelled` are those that were to be tried again, and whose cancellation was asked for.
+    """
+
+    taken: set[str]
+    entries: list[Entry]
+    cancelled: set[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Hold how an attempt ended; `retry_at` is set when the execution is to run again."""
+    """Hold how an attempt ended; `retry_at` is set when the execution is to run again.
+
+    `status` is FENCED when nothing was started, because the lease was no longer to be trusted.
+    `recorded` is set when the body's own transaction has stored it.
+    """
 
     claim: Claim
     status: str
@@ -46,3 +67,4 @@ class Outcome:
     traceback: str = ""
     error_fingerprint: str = ""
     retry_at: datetime | None = None
+    recorded: Recorded | None = None

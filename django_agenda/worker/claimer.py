@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from django.db import close_old_connections
+from django.db import transaction
 
 from django_agenda.broker import broker
 from django_agenda.clock import monotonic
 from django_agenda.conf import Settings
-from django_agenda.models.worker import Worker
+from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.scheduling.miss import miss
 
 from .alarm import Alarm
 from .claim import Claim
-from .claims import claim, refused
+from .claims import Claimed, claim, refused
 from .hands import Hands
+from .holdings import Holdings
+from .in_hand import InHand
+from .lease import Lease
+from .misfires import Misfires
 from .options import Options
 from .queues import Queues
 from .trouble import BROKER, Trouble
+from .without_redis import Sight, database_now, rest
 
 MILLISECOND = timedelta(milliseconds=1)
 # How often a worker that ends by itself looks whether it may.
@@ -42,8 +47,11 @@ class Claimer:
         queues: Queues,
         hands: Hands,
         alarm: Alarm,
+        in_hand: InHand,
+        misfires: Misfires,
         *,
-        worker: Callable[[], Worker],
+        lease: Callable[[], Lease],
+        holdings: Holdings,
         may_claim: Callable[[], bool],
         trouble: Trouble,
         start: Callable[[Claim], None],
@@ -55,7 +63,13 @@ class Claimer:
         self._queues = queues
         self._hands = hands
         self._alarm = alarm
-        self._worker = worker
+        self._lease = lease
+        self._holdings = holdings
+        self._in_hand = in_hand
+        self._misfires = misfires
+        self._sight = Sight(using, queues)
+        self._broker_may_answer = False
+        self.touch: Callable[[], object] = dict
         self._may_claim = may_claim
         self._trouble = trouble
         self._start = start
@@ -63,46 +77,95 @@ class Claimer:
         self._enough = enough
         self._options = options
         self._reach = settings.LOOKAHEAD
-        ends_itself = options.burst or options.max_tasks is not None
-        self._longest = PAUSE if ends_itself else settings.MAX_BLOCK.total_seconds()
+        self._longest = PAUSE if options.burst else settings.MAX_BLOCK.total_seconds()
 
     def tick(self) -> float:
         """Claim once; return the seconds until there is something to claim again."""
         is_quiet = self._is_quiet()
         room = self._room()
         if room <= 0:
-            if is_quiet and self._has_had_its_fill():
+            if not self._has_had_its_fill():
+                return self._longest
+            if is_quiet:
                 self._enough("max tasks")
-            return self._longest
+            return PAUSE
+        self._misfires.settle()
+        if self._trouble.is_on(BROKER) and not self._broker_may_answer:
+            return self._claim_without(room, is_quiet=is_quiet)
+        self._broker_may_answer = False
+        try:
+            return self._claim(room, is_quiet=is_quiet)
+        except BrokerUnavailable as error:
+            self._trouble.met(error)
+            return 0.0
+
+    def try_broker(self) -> None:
+        """Ask Redis at the next turn: it has answered somebody."""
+        self._broker_may_answer = True
+
+    def _claim(self, room: int, *, is_quiet: bool) -> float:
+        if is_quiet and self._options.burst:
+            self._queues.look_again()  # a callback may have gone to a queue that is new
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
         # The server read its clock before now, so whoever counts from now is never early.
         starts = monotonic()
         self._trouble.over(BROKER)
+        self.touch()
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
             self._take(found.ids, moment, starts)
-        elif is_quiet and not found.more and self._options.burst:
+        elif is_quiet and self._options.burst and self._is_over(found, moment):
             self._enough("nothing is due")
         if found.more or len(found.ids) >= room:
             return 0.0 if self._room() > 0 else self._longest
         return self._wait(found, moment, starts, ahead)
 
+    def _claim_without(self, room: int, *, is_quiet: bool) -> float:
+        """Claim by the database alone, until the waker has heard of Redis again."""
+        with self._holdings.claiming:
+            with transaction.atomic(self._using):
+                ids = self._sight.pick(room)
+                now = database_now(self._using)
+                taken = self._claimed(ids, now, monotonic()) if ids else None
+            if taken is not None:
+                self._holdings.add(taken.claims)
+        if taken is not None:
+            self._start_all(taken.claims)
+        elif is_quiet and self._options.burst:
+            self._enough("nothing is due")
+        return rest(len(ids), room) if self._room() > 0 else self._longest
+
     def take(self, ids: list[str], moment: datetime, starts: float) -> int:
         """Claim these ids, and hand over those that are this worker's now; return how many."""
+        with self._holdings.claiming:
+            claimed = self._claimed(ids, moment, starts)
+            self._holdings.add(claimed.claims)
+        self._start_all(claimed.claims)
+        return len(claimed.claims) + claimed.unknown
+
+    def _claimed(self, ids: list[str], moment: datetime, starts: float) -> Claimed:
+        lease = self._lease()
         horizon = moment + self._reach + ROUNDING
-        close_old_connections()
-        claimed = claim(
-            self._using, self._worker(), ids, moment=moment, starts=starts, horizon=horizon
+        return claim(
+            self._using,
+            lease.worker,
+            ids,
+            moment=moment,
+            starts=starts,
+            horizon=horizon,
+            lease=lease,
         )
-        self._hands.take(len(claimed.claims))
+
+    def _start_all(self, claims: list[Claim]) -> None:
+        self._hands.take(len(claims))
+        self._in_hand.add(claims)
         now = monotonic()
-        self._alarm.add([one for one in claimed.claims if one.starts > now])
-        for one in claimed.claims:
+        self._alarm.add([one for one in claims if one.starts > now])
+        for one in claims:
             if one.starts <= now:
                 self._start(one)
-        return len(claimed.claims) + claimed.unknown
 
     def _take(self, ids: list[str], moment: datetime, starts: float) -> None:
         if self.take(ids, moment, starts) < len(ids):
@@ -114,6 +177,12 @@ class Claimer:
         room = self._hands.room() if self._may_claim() else 0
         most = self._options.max_tasks
         return room if most is None else min(room, most - self._hands.started)
+
+    def _is_over(self, found: broker.Claims, moment: datetime) -> bool:
+        """Tell whether nothing is due, nor will be in this very instant, as callbacks are."""
+        if found.more or found.next_due_ms is None:
+            return not found.more
+        return _EPOCH + timedelta(milliseconds=found.next_due_ms, seconds=-LEAD) > moment
 
     def _has_had_its_fill(self) -> bool:
         most = self._options.max_tasks

@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError
 
 from .claim import Claim, Outcome
+from .context import ClaimContext
+from .control import Control
+from .cpu_child import CANCEL, RUN
 from .cpu_wire import pack_claim, unpack_outcome
 from .pools import Done
-from .runner import timed_out
+from .runner import fenced, timed_out
 from .running import Bodies
 from .trouble import Pause, Trouble
 
@@ -37,6 +40,7 @@ class CpuBound:
         bodies: Bodies,
         done: Done,
         blame: Callable[[Claim], None],
+        control: Control,
         trouble: Trouble,
         grace: timedelta,
     ) -> None:
@@ -45,6 +49,7 @@ class CpuBound:
         self._bodies = bodies
         self._done = done
         self._blame = blame
+        self._control = control
         self._trouble = trouble
         self._grace = grace
         self._waiting: SimpleQueue[Claim | None] = SimpleQueue()
@@ -114,10 +119,16 @@ class CpuBound:
 
     def _run(self, connection: Connection, pid: int, claim: Claim) -> bool:
         """Have one body run; tell whether that process can run another."""
+        context = self._bodies.begin_elsewhere(claim)
+        if context is None:
+            return True
         with self._lock:
             self._busy += 1
-        self._bodies.begin_elsewhere(claim)
-        outcome, goes_on = self._exchange(connection, pid, claim)
+        outcome: Outcome | None = fenced(claim)
+        goes_on = True
+        if claim.lease.is_trusted:
+            with _told(connection, context) as tell:
+                outcome, goes_on = self._exchange(connection, pid, claim, tell)
         was_wanted = self._bodies.end(claim)
         with self._lock:
             self._busy -= 1
@@ -127,27 +138,14 @@ class CpuBound:
             self._bury(claim)
         return goes_on
 
-    def _bury(self, claim: Claim) -> None:
-        """Blame a body for the end of its process, for as long as it takes the database."""
-        pause = Pause()
-        while True:
-            try:
-                close_old_connections()
-                self._blame(claim)
-            except (DatabaseError, InterfaceError) as error:
-                self._trouble.met(error)
-                threading.Event().wait(pause.longer())
-            else:
-                connections.close_all()
-                return
-
     def _exchange(
-        self, connection: Connection, pid: int, claim: Claim
+        self, connection: Connection, pid: int, claim: Claim, begun: Callable[[], None]
     ) -> tuple[Outcome | None, bool]:
         limit = claim.task.timeout
         patience = None if limit is None else (limit + self._grace).total_seconds()
         try:
-            connection.send_bytes(pack_claim(claim))
+            connection.send_bytes(RUN + pack_claim(claim))
+            begun()
             if connection.poll(patience):
                 return unpack_outcome(claim, connection.recv_bytes())
         except (EOFError, OSError):
@@ -155,9 +153,39 @@ class CpuBound:
         with self._lock:
             _kill(pid)
         assert patience is not None  # noqa: S101
-        return timed_out(
-            claim, patience, "It ran in a process of its own, which was killed."
-        ), False
+        where = "It ran in a process of its own, which was killed."
+        return timed_out(claim, patience, where), False
+
+    def _bury(self, claim: Claim) -> None:
+        """Blame a body for the end of its process, for as long as it takes the database."""
+        pause = Pause()
+        with self._control:
+            while True:
+                try:
+                    self._blame(claim)
+                    return
+                except (DatabaseError, InterfaceError) as error:
+                    self._control.refresh()
+                    self._trouble.met(error)
+                    threading.Event().wait(pause.longer())
+
+
+@contextmanager
+def _told(connection: Connection, context: ClaimContext) -> Iterator[Callable[[], None]]:
+    """Pass a cancellation on, from the moment at which the body was sent until the block ends."""
+    sending = threading.Lock()
+    is_over = False
+
+    def cancel() -> None:
+        with sending, suppress(OSError):
+            if not is_over:
+                connection.send_bytes(CANCEL + context.id.encode())
+
+    try:
+        yield lambda: context.when_cancelled(cancel)
+    finally:
+        with sending:
+            is_over = True
 
 
 def _kill(pid: int) -> None:

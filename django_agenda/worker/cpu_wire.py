@@ -6,38 +6,53 @@ import json
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django_agenda.broker.entry import Entry
+from django_agenda.models.worker import Worker
 from django_agenda.tasks.registry import lookup
 
-from .claim import Claim, Outcome
+from .claim import Claim, Outcome, Recorded
+from .lease import Lease
 
 _MOMENTS = ("started_at", "finished_at", "retry_at")
-_NAMES = tuple(field.name for field in fields(Outcome) if field.name != "claim")
+_NAMES = tuple(field.name for field in fields(Outcome) if field.name not in ("claim", "recorded"))
 
 
 def pack_claim(claim: Claim) -> bytes:
     """Return a claim without its task, which the other side knows by its name."""
-    values = claim._replace(task=None, due_at=claim.due_at.isoformat())  # type: ignore[arg-type]
-    return json.dumps(values).encode()
+    worker = claim.lease.worker
+    bare: Any = claim._replace(task=None, lease=None)  # type: ignore[arg-type]
+    return json.dumps([bare, worker.pk.hex, worker.name], default=datetime.isoformat).encode()
 
 
 def unpack_claim(data: bytes) -> Claim:
-    """Return the claim; raises UnknownTask."""
-    claim = Claim._make(json.loads(data))
-    due_at = datetime.fromisoformat(claim.due_at)  # type: ignore[arg-type]
-    return claim._replace(task=lookup(claim.task_name), due_at=due_at)
+    """Return the claim; whoever sent it has looked whether its lease is to be trusted."""
+    bare, worker, name = json.loads(data)
+    claim = Claim._make(bare)
+    return claim._replace(
+        task=lookup(claim.task_name),
+        lease=Lease(Worker(pk=UUID(worker), name=name)),
+        due_at=datetime.fromisoformat(claim.due_at),  # type: ignore[arg-type]
+    )
 
 
 def pack_outcome(outcome: Outcome, *, goes_on: bool) -> bytes:
     """Return an outcome without its claim, and whether that process takes another one."""
     values: dict[str, Any] = {name: getattr(outcome, name) for name in _NAMES}
-    return json.dumps([values, goes_on], default=datetime.isoformat).encode()
+    recorded = outcome.recorded
+    if recorded is not None:
+        recorded = [sorted(recorded.taken), recorded.entries, sorted(recorded.cancelled)]  # type: ignore[assignment]
+    return json.dumps([values, recorded, goes_on], default=datetime.isoformat).encode()
 
 
 def unpack_outcome(claim: Claim, data: bytes) -> tuple[Outcome, bool]:
     """Return the outcome of that claim, and whether the process takes another one."""
-    values, goes_on = json.loads(data)
+    values, recorded, goes_on = json.loads(data)
     for name in _MOMENTS:
         if values[name] is not None:
             values[name] = datetime.fromisoformat(values[name])
-    return Outcome(claim=claim, **values), goes_on
+    if recorded is not None:
+        taken, entries, cancelled = recorded
+        recorded = Recorded(set(taken), [Entry(*one) for one in entries], set(cancelled))
+    return Outcome(claim=claim, recorded=recorded, **values), goes_on

@@ -2,6 +2,9 @@
 
 When the time is up a TimeoutError is raised inside the body by the interpreter. It ends Python
 code within milliseconds, but not a call into C, a lock, or a sleep: those end first.
+
+The thread of a body takes no lock here: an exception that comes between taking and keeping it
+would leave it locked for ever. Whoever pops the token decides, and a pop is one step.
 """
 
 from __future__ import annotations
@@ -12,22 +15,53 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from django_agenda.clock import monotonic
 
 R = TypeVar("R")
 
+# More steps than any interpreter takes before it looks for an exception from outside.
+_STEPS = 1000
+
 
 class _Watched:
-    """Hold one body: the thread it runs in, and whether its time-out was raised."""
-
-    __slots__ = ("fired", "thread_id", "until")
+    """Hold one body: the thread it runs in, and who may end its time."""
 
     def __init__(self, until: float) -> None:
         self.until = until
-        self.thread_id: int | None = threading.get_ident()
-        self.fired = False
+        self.thread_id = threading.get_ident()
+        self._token = [True]
+        self._raised = False
+
+    @property
+    def fired(self) -> bool:
+        """Tell whether its time-out was raised; asked after end()."""
+        return self._raised
+
+    def fire(self) -> None:
+        """Raise TimeoutError in the body, unless it has ended."""
+        if self._take_token():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self.thread_id), ctypes.py_object(TimeoutError)
+            )
+            self._raised = True
+
+    def end(self) -> None:
+        """Note that the body has ended; a time-out that is on its way arrives in here."""
+        if self._take_token():
+            return
+        while not self._raised:
+            monotonic()
+        for _ in range(_STEPS):
+            monotonic()
+
+    def _take_token(self) -> bool:
+        try:
+            return self._token.pop()
+        except IndexError:
+            return False
 
 
 class Deadlines:
@@ -35,10 +69,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._thread = threading.Thread(target=self._watch, name="agenda-deadlines", daemon=True)
-        self._heap: list[tuple[float, int, _Watched]] = []
-        self._order = count()
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._incoming: SimpleQueue[_Watched | None] = SimpleQueue()
 
     def start(self) -> None:
         """Start the thread that watches."""
@@ -48,51 +79,33 @@ class Deadlines:
         """Run the body, and raise TimeoutError when it takes longer than that."""
         watched = _Watched(monotonic() + limit.total_seconds())
         try:
+            self._incoming.put(watched)
             try:
-                self._add(watched)
                 result = body()
             finally:
-                self._remove(watched)
+                watched.end()
         except TimeoutError:
-            if watched.fired:
-                raise TimeoutError(f"It took longer than {limit}") from None
-            raise
-        if watched.fired:
-            raise TimeoutError(f"It took longer than {limit}")
-        return result
+            if not watched.fired:
+                raise
+        else:
+            if not watched.fired:
+                return result
+        raise TimeoutError(f"It took longer than {limit}")
 
     def stop(self) -> None:
         """End the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-
-    def _add(self, watched: _Watched) -> None:
-        with self._changed:
-            heapq.heappush(self._heap, (watched.until, next(self._order), watched))
-            if self._heap[0][2] is watched:
-                self._changed.notify()
-
-    def _remove(self, watched: _Watched) -> None:
-        # Under the lock: after it, no time-out can hit what this thread runs next.
-        with self._changed:
-            watched.thread_id = None
+        self._incoming.put(None)
 
     def _watch(self) -> None:
-        with self._changed:
-            while not self._stopping:
-                self._changed.wait(self._wait())
-                while self._heap and self._heap[0][0] <= monotonic():
-                    self._fire(heapq.heappop(self._heap)[2])
-
-    def _wait(self) -> float | None:
-        while self._heap and self._heap[0][2].thread_id is None:
-            heapq.heappop(self._heap)
-        return max(0.0, self._heap[0][0] - monotonic()) if self._heap else None
-
-    def _fire(self, watched: _Watched) -> None:
-        if watched.thread_id is not None:
-            watched.fired = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(watched.thread_id), ctypes.py_object(TimeoutError)
-            )
+        heap: list[tuple[float, int, _Watched]] = []
+        order = count()
+        while True:
+            wait = max(0.0, heap[0][0] - monotonic()) if heap else None
+            try:
+                watched = self._incoming.get(timeout=wait)
+            except Empty:
+                heapq.heappop(heap)[2].fire()
+                continue
+            if watched is None:
+                return
+            heapq.heappush(heap, (watched.until, next(order), watched))

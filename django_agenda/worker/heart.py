@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from copy import copy
 
-from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -15,6 +15,8 @@ from django_agenda.conf import Settings
 from django_agenda.models.identity import uuid7
 from django_agenda.models.worker import Worker
 
+from .fleet import resign, sign
+from .lease import Lease
 from .trouble import DATABASE, Trouble
 
 SELF_FENCE = 0.8
@@ -25,45 +27,50 @@ class Heart:
 
     def __init__(self, using: str, worker: Worker, settings: Settings, trouble: Trouble) -> None:
         self._using = using
-        self.worker = worker
         self._interval = settings.HEARTBEAT.total_seconds()
+        self._ttl = settings.WORKER_TTL
         self._trusted = settings.WORKER_TTL.total_seconds() * SELF_FENCE
         self._trouble = trouble
+        self.lease = Lease(worker, self._trusted)
         self._beat_at = monotonic()
-        self._grace_until = 0.0
         self.counts: Callable[[], dict[str, int]] = dict
+        self.note_silence: Callable[[float], None] = lambda _: None
+
+    @property
+    def worker(self) -> Worker:
+        """Return the present incarnation."""
+        return self.lease.worker
 
     @property
     def is_trusted(self) -> bool:
         """Tell whether no other worker can have declared this one lost yet."""
-        return monotonic() - self._beat_at < self._trusted
-
-    @property
-    def may_judge(self) -> bool:
-        """Tell whether other workers' silence means anything.
-
-        After an outage of the database everybody was silent; they get time to beat again.
-        """
-        return monotonic() > self._grace_until
+        return self.lease.is_trusted
 
     def register(self) -> None:
-        """Write the row of a new incarnation."""
+        """Write the row of a new incarnation; the one before, if any, may start nothing more."""
         began = monotonic()
-        self.worker.pk = uuid7()
-        self.worker.save(using=self._using, force_insert=True)
-        self._rows().update(started_at=Now(), beat_at=Now())
-        self._beat_at = began
+        worker = copy(self.worker)
+        worker.pk = uuid7()
+        worker.save(using=self._using, force_insert=True)
+        # Receivers of signals get it, in threads that do not know our alias.
+        worker._state.db = None
+        self._rows(worker).update(started_at=Now(), beat_at=Now())
+        sign(self._using, self._ttl)
+        self.lease.void()
+        self.lease = Lease(worker, self._trusted)
+        self.lease.renew(began)
         self._trouble.over(DATABASE)
 
     def tick(self) -> float:
         """Beat once; a worker that was declared lost begins a new incarnation."""
-        close_old_connections()
         began = monotonic()
-        if began - self._beat_at > self._interval * 2:
-            self._grace_until = began + self._interval * 3
-        living = self._rows().filter(status__in=Worker.LIVING)
-        if living.update(beat_at=Now(), **self.counts()):
-            self._beat_at = began
+        living = self._rows(self.worker).filter(status__in=Worker.LIVING)
+        answered = living.update(beat_at=Now(), **self.counts())
+        self.note_silence(began - self._beat_at)
+        self._beat_at = began
+        if answered:
+            self.lease.renew(began)
+            sign(self._using, self._ttl)
             self._trouble.over(DATABASE)
         else:
             self.register()
@@ -71,16 +78,18 @@ class Heart:
 
     def drain(self) -> None:
         """Show that it takes no more."""
-        self._rows().update(status=Worker.Status.DRAINING)
+        self.worker.status = Worker.Status.DRAINING
+        self._rows(self.worker).update(status=Worker.Status.DRAINING)
+        resign(self._using, self.worker.pk)
 
     def stop(self) -> None:
         """Show that it has ended, with nothing left in its hands."""
-        self._rows().update(
+        self._rows(self.worker).update(
             status=Worker.Status.STOPPED, stopped_at=Now(), beat_at=Now(), **self.counts()
         )
 
-    def _rows(self) -> QuerySet[Worker]:
-        return Worker.objects.using(self._using).filter(pk=self.worker.pk)
+    def _rows(self, worker: Worker) -> QuerySet[Worker]:
+        return Worker.objects.using(self._using).filter(pk=worker.pk)
 
 
 def new_worker(name: str | None, *, queues: str, concurrency: int, version: str) -> Worker:

@@ -26,7 +26,6 @@ class Threads:
         size: int,
         worker_name: str,
         done: Done,
-        *,
         bodies: Bodies,
         returned: Callable[[], None],
     ) -> None:
@@ -74,8 +73,10 @@ class Threads:
         me = threading.get_ident()
         try:
             while (claim := self._waiting.get()) is not None:
-                self._bodies.begin(claim, number, me)
-                outcome = run(claim, self._worker_name, self._deadlines)
+                context = self._bodies.begin(claim, number, me)
+                if context is None:
+                    continue
+                outcome = run(claim, self._worker_name, self._deadlines, context)
                 if self._bodies.end(claim):
                     self._done(outcome)
                 else:
@@ -88,7 +89,7 @@ class Coroutines:
     """Run coroutines in one event loop, in a thread of its own that is started when needed."""
 
     def __init__(
-        self, worker_name: str, done: Done, *, bodies: Bodies, returned: Callable[[], None]
+        self, worker_name: str, done: Done, bodies: Bodies, returned: Callable[[], None]
     ) -> None:
         self._worker_name = worker_name
         self._done = done
@@ -123,10 +124,12 @@ class Coroutines:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, claim: Claim) -> None:
-        self._bodies.begin(claim, None)
-        async with ThreadSensitiveContext() as context:
-            outcome = await arun(claim, self._worker_name)
-            if context in SyncToAsync.context_to_thread_executor:
+        context = self._bodies.begin(claim, None)
+        if context is None:
+            return
+        async with ThreadSensitiveContext() as threads:
+            outcome = await arun(claim, self._worker_name, context)
+            if threads in SyncToAsync.context_to_thread_executor:
                 await sync_to_async(connections.close_all)()
         if self._bodies.end(claim):
             self._done(outcome)

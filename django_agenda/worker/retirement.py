@@ -10,9 +10,9 @@ from .claim import Outcome
 from .codes import DRAINED, STUCK
 from .hands import Hands
 from .post import Post
+from .pulse import memory
 from .runner import timed_out
 from .running import Bodies, Body
-from .watchdog import memory
 
 
 class Retirement:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from traceback import walk_tb
 from typing import Any
 
 from django.db import close_old_connections
@@ -16,61 +18,93 @@ from django_agenda.conf import get_settings
 from django_agenda.models import errors
 from django_agenda.models.execution import Execution
 from django_agenda.signals import execution_started
+from django_agenda.tasks.current import Context, running
 from django_agenda.tasks.payload import decode, encode_result
 
-from .claim import Claim, Outcome
+from .claim import FENCED, Claim, Outcome
 from .deadline import Deadlines
+from .together import run_together, tidy
 
+BAD_ARGUMENTS = "BadArguments"
 _PROJECT_FRAMES = 5
 
 
-def run(claim: Claim, worker_name: str, deadlines: Deadlines) -> Outcome:
+def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     """Run a body in this thread; whatever it raises becomes the outcome."""
+    if not claim.lease.is_trusted:
+        return fenced(claim)
+    with running(context):
+        return _run(claim, worker_name, deadlines, context)
+
+
+def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     started_at, began = _start(claim, worker_name)
     try:
         close_old_connections()
-        args, kwargs = decode(claim.args), decode(claim.kwargs)
-        call = claim.task.function
-        if claim.task.timeout is None:
-            result = call(*args, **kwargs)
-        else:
-            result = deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs))
-        text = _encoded(result)
+        if claim.task.atomic:
+            return run_together(
+                claim, lambda: _succeeded(claim, started_at, began, _called(claim, deadlines))
+            )
+        text = _called(claim, deadlines)
     except BaseException as error:  # noqa: BLE001
-        return _failed(claim, started_at, began, error)
+        return _ended(claim, started_at, began, error, context)
     finally:
-        close_old_connections()
+        tidy()
     return _succeeded(claim, started_at, began, text)
 
 
-async def arun(claim: Claim, worker_name: str) -> Outcome:
+async def arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     """Run a coroutine in the running loop; see run()."""
+    if not claim.lease.is_trusted:
+        return fenced(claim)
+    with running(context):
+        return await _arun(claim, worker_name, context)
+
+
+async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     started_at, began = _start(claim, worker_name)
     try:
         args, kwargs = decode(claim.args), decode(claim.kwargs)
-        text = _encoded(await _limited(claim.task.function(*args, **kwargs), claim.task.timeout))
+        body = claim.task.function(*args, **kwargs)
+        text = _encoded(await _limited(body, claim.task.timeout, context))
     except BaseException as error:  # noqa: BLE001
-        return _failed(claim, started_at, began, error)
+        return _ended(claim, started_at, began, error, context)
     return _succeeded(claim, started_at, began, text)
 
 
-def timed_out(claim: Claim, seconds: float, where: str) -> Outcome:
-    """Return the outcome of a body that goes on after its time-out; `where` is its stack."""
-    started_at, began = now() - timedelta(seconds=seconds), monotonic() - seconds
-    error = TimeoutError(f"It took longer than {claim.task.timeout}, and did not heed that")
-    outcome = _failed(claim, started_at, began, error)
-    return replace(outcome, traceback=errors.storable(where, errors.MAX_TRACEBACK))
+def _called(claim: Claim, deadlines: Deadlines) -> str | None:
+    args, kwargs = decode(claim.args), decode(claim.kwargs)
+    call = claim.task.function
+    if claim.task.timeout is None:
+        return _encoded(call(*args, **kwargs))
+    return _encoded(deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs)))
 
 
-async def _limited(body: Coroutine[Any, Any, Any], limit: timedelta | None) -> Any:
+async def _limited(
+    body: Coroutine[Any, Any, Any], limit: timedelta | None, context: Context
+) -> Any:
     """Await the body in a task of its own: one that cancels itself cancels nothing of ours."""
     task = asyncio.ensure_future(body)
+    stop = _once(task.cancel)
+    loop = asyncio.get_running_loop()
+    context.when_cancelled(lambda: loop.call_soon_threadsafe(stop))
     await asyncio.wait({task}, timeout=None if limit is None else limit.total_seconds())
     if task.done():
         return task.result()
     task.cancel()
     await asyncio.wait({task})
     raise TimeoutError(f"It took longer than {limit}")
+
+
+def _once(call: Callable[[], object]) -> Callable[[], None]:
+    """Return what calls it the first time only: a second cancel() would hit the body's clean-up."""
+    calls = [call]
+
+    def first() -> None:
+        if calls:
+            calls.pop()()
+
+    return first
 
 
 def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:
@@ -84,6 +118,20 @@ def _encoded(result: Any) -> str | None:
     return encode_result(result, max_bytes=get_settings().MAX_PAYLOAD_BYTES)
 
 
+def timed_out(claim: Claim, seconds: float, where: str) -> Outcome:
+    """Return the outcome of a body that goes on after its time-out; `where` is its stack."""
+    started_at, began = now() - timedelta(seconds=seconds), monotonic() - seconds
+    error = TimeoutError(f"It took longer than {claim.task.timeout}, and did not heed that")
+    outcome = _failed(claim, started_at, began, error)
+    return replace(outcome, traceback=errors.storable(where, errors.MAX_TRACEBACK))
+
+
+def fenced(claim: Claim) -> Outcome:
+    """Return what gives a claim back, because another worker may have been given it already."""
+    moment = now()
+    return Outcome(claim=claim, status=FENCED, started_at=moment, finished_at=moment, run_ms=0)
+
+
 def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | None) -> Outcome:
     return Outcome(
         claim=claim,
@@ -95,11 +143,30 @@ def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | Non
     )
 
 
+def _ended(
+    claim: Claim, started_at: datetime, began: float, error: BaseException, context: Context
+) -> Outcome:
+    if not context.is_cancelled or not isinstance(error, asyncio.CancelledError):
+        return _failed(claim, started_at, began, error)
+    return Outcome(
+        claim=claim,
+        status=Execution.Status.CANCELLED.value,
+        started_at=started_at,
+        finished_at=now(),
+        run_ms=_ms_since(began),
+    )
+
+
 def _failed(claim: Claim, started_at: datetime, began: float, error: BaseException) -> Outcome:
     is_late = isinstance(error, TimeoutError) and claim.task.timeout is not None
     stage = Execution.Stage.TIMEOUT.value if is_late else Execution.Stage.RUN.value
     name, message, frames, text = _described(error)
-    retry_at, trouble = _retry_at(claim, error)
+    retry_at, trouble = None, ""
+    if isinstance(error, TypeError) and _does_not_fit(claim, error):
+        # Another release's call: it fails in the same way however often it is tried.
+        name = BAD_ARGUMENTS
+    else:
+        retry_at, trouble = _retry_at(claim, error)
     status = Execution.Status.FAILED if retry_at is None else Execution.Status.SCHEDULED
     return Outcome(
         claim=claim,
@@ -114,6 +181,21 @@ def _failed(claim: Claim, started_at: datetime, began: float, error: BaseExcepti
         error_fingerprint=errors.fingerprint(stage, name, message, frames),
         retry_at=retry_at,
     )
+
+
+def _does_not_fit(claim: Claim, error: TypeError) -> bool:
+    """Tell whether the call itself failed, before the body, because of its arguments."""
+    function = claim.task.function
+    if any(frame.f_code is function.__code__ for frame, _ in walk_tb(error.__traceback__)):
+        return False
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+        signature.bind(*decode(claim.args), **decode(claim.kwargs))
+    except TypeError:
+        return True
+    except Exception:  # noqa: BLE001
+        return False
+    return False
 
 
 def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]:
@@ -139,7 +221,9 @@ def _described(error: BaseException) -> tuple[str, str, list[str], str]:
     except BaseException as failure:  # noqa: BLE001
         message = f"(its message cannot be printed: {type(failure).__name__})"
     try:
-        stack = traceback.extract_tb(error.__traceback__)[1:]
+        stack = [
+            one for one in traceback.extract_tb(error.__traceback__) if one.filename != __file__
+        ]
         frames = [f"{frame.filename}:{frame.name}" for frame in stack[-_PROJECT_FRAMES:]]
         text = "".join(traceback.format_exception(error, limit=-50, chain=_is_short(error)))
         return name, message, frames, errors.storable(text, errors.MAX_TRACEBACK)

@@ -10,6 +10,8 @@ from django_agenda.clock import monotonic
 
 from .board import Board
 from .claim import Claim
+from .context import ClaimContext
+from .in_hand import InHand
 
 
 class Body(NamedTuple):
@@ -36,28 +38,42 @@ class Bodies:
     two tells what came of it.
     """
 
-    def __init__(self, board: Board, grace: timedelta) -> None:
+    def __init__(self, board: Board, in_hand: InHand, grace: timedelta) -> None:
         self._board = board
+        self._in_hand = in_hand
         self._grace = grace.total_seconds()
         self._bodies: dict[int, _Raw] = {}
         self._written_off: dict[int, _Raw] = {}
         self._lock = threading.Lock()
 
-    def begin(self, claim: Claim, slot: int | None, thread_id: int | None = None) -> None:
-        """Note that a body starts, in a slot of its own or in a spare one."""
+    def begin(
+        self, claim: Claim, slot: int | None, thread_id: int | None = None
+    ) -> ClaimContext | None:
+        """Note that a body starts, in a slot of its own or in a spare one.
+
+        Returns the context in which to run it; None when it was let go of meanwhile.
+        """
+        context = self._in_hand.begin(claim)
+        if context is None:
+            return None
         limit = claim.task.timeout
         began = ends = 0.0
         if limit is not None:
             began = monotonic()
             ends = began + limit.total_seconds() + self._grace
         self._note(claim, slot, began, ends, thread_id)
+        return context
 
-    def begin_elsewhere(self, claim: Claim) -> None:
+    def begin_elsewhere(self, claim: Claim) -> ClaimContext | None:
         """Note that a body starts in another process, which can be killed if it is stuck."""
-        self._note(claim, None, 0.0, 0.0, None)
+        context = self._in_hand.begin(claim)
+        if context is not None:
+            self._note(claim, None, 0.0, 0.0, None)
+        return context
 
     def end(self, claim: Claim) -> bool:
         """Note that it has ended; tell whether that still matters."""
+        self._in_hand.end(claim)
         with self._lock:
             body = self._bodies.pop(id(claim), None)
             self._clear(body or self._written_off.pop(id(claim)))

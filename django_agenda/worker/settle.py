@@ -29,6 +29,8 @@ from django_agenda.tasks.registry import lookup
 from .board import Token
 from .claim import Claim
 from .claims import give_back
+from .fleet import resign
+from .lease import Lease
 from .record import announce, record
 from .rescue import rescue
 from .runner import timed_out
@@ -64,6 +66,7 @@ def settle(using: str, remains: Remains) -> None:
     _give_back(using, worker, sorted(held - begun - stuck))
     living = Worker.objects.using(using).filter(pk=worker.pk, status__in=Worker.LIVING)
     living.update(status=Worker.Status.LOST, stopped_at=Now())
+    resign(using, worker.pk)
 
 
 def blame(using: str, worker: Worker, tokens: Sequence[Token]) -> None:
@@ -101,7 +104,7 @@ def _record_stuck(using: str, worker: Worker, stuck: dict[Token, float]) -> None
     outcomes = []
     for row in Execution.objects.using(using).filter(pk__in=[UUID(id_) for id_, _ in stuck]):
         with suppress(UnknownTask):
-            claim = _claim(row)
+            claim = _claim(row, worker)
             limit = (claim.task.timeout or timedelta()) + get_settings().HARD_TIMEOUT_GRACE
             seconds = limit.total_seconds() + stuck[row.pk.hex, row.attempts]
             outcomes.append(timed_out(claim, seconds, "It held the interpreter: no stack."))
@@ -111,7 +114,7 @@ def _record_stuck(using: str, worker: Worker, stuck: dict[Token, float]) -> None
         announce(outcomes, recorded)
 
 
-def _claim(row: Execution) -> Claim:
+def _claim(row: Execution, worker: Worker) -> Claim:
     return Claim(
         id=row.pk.hex,
         batch_id=row.batch_id,
@@ -128,6 +131,7 @@ def _claim(row: Execution) -> Claim:
         priority=row.priority,
         task=lookup(row.task_name),
         starts=0.0,
+        lease=Lease(worker),
     )
 
 

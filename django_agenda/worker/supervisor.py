@@ -27,10 +27,10 @@ from .codes import BROKEN, DRAINED, INTERRUPTED, STUCK
 from .fork import fork
 from .options import Options
 from .post import WANTS_CPU
+from .pulse import SLOW, touch
 from .settle import Remains
 from .shutdown import Shutdown
 from .undertaker import bury
-from .watchdog import SLOW, touch
 from .worker import PARTS_TIMEOUT
 
 LOOK_EVERY = 1.0
@@ -81,6 +81,7 @@ class Supervisor:
         self._undertakers: set[int] = set()
         self._code = DRAINED
         self._ordered = 0
+        self._awake_since = self._looked_at = monotonic()
         if lifeline is not None:
             self._shutdown.listen(lifeline, partial(self._orphaned, lifeline))
 
@@ -160,13 +161,18 @@ class Supervisor:
             child.order(self._ordered)
 
     def _judge(self) -> None:
+        moment = monotonic()
+        if moment - self._looked_at > 2 * LOOK_EVERY:
+            # This process was frozen itself, and the others probably with it.
+            self._awake_since = moment
+        self._looked_at = moment
         if self._is_overdue():
             for pid in self._undertakers:
                 os.kill(pid, signal.SIGKILL)
         for child in self._children:
             if self._is_overdue():
                 child.kill()
-            elif child.judge(self._settings):
+            elif child.judge(self._settings, self._awake_since):
                 continue
             elif child.board.retires and self._options.max_tasks is None:
                 # Its successor starts now; it ends when its bodies have ended.

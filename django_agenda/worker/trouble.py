@@ -23,6 +23,8 @@ class Trouble:
     """Say once for all parts of a worker that a server is down, and once that it is back."""
 
     def __init__(self) -> None:
+        self.failures = 0
+        """How often anything but the broker failed: then commits may have gone unheard."""
         self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -30,11 +32,16 @@ class Trouble:
         """Note a failure; an error of neither server is one of our own, and said every time."""
         part = _part(error)
         with self._lock:
+            self.failures += part != BROKER
             is_new = part not in self._since
             if part != WORKER:
                 self._since.setdefault(part, monotonic())
         if is_new:
             trouble_began.send_robust(Trouble, part=part, error=error)
+
+    def is_on(self, part: str) -> bool:
+        """Tell whether this server failed last."""
+        return part in self._since
 
     def over(self, part: str) -> None:
         """Note that this server answers."""

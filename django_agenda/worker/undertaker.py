@@ -6,12 +6,13 @@ import signal
 import threading
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError
 
 from django_agenda.clock import monotonic
 from django_agenda.conf import get_settings
 
 from .codes import DRAINED, INTERRUPTED
+from .control import Control
 from .settle import Remains, settle
 from .shutdown import SIGNALS, ignore
 from .trouble import Pause, Trouble
@@ -25,14 +26,13 @@ def bury(using: str, remains: Remains, *, others: Callable[[], None]) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     trouble, pause = Trouble(), Pause()
     until = monotonic() + get_settings().WORKER_TTL.total_seconds()
-    while monotonic() < until:
-        try:
-            close_old_connections()
-            settle(using, remains)
-        except (DatabaseError, InterfaceError) as error:
-            trouble.met(error)
-            threading.Event().wait(pause.longer())
-        else:
-            connections.close_all()
-            return DRAINED
+    with Control(using) as control:
+        while monotonic() < until:
+            try:
+                settle(control.alias, remains)
+                return DRAINED
+            except (DatabaseError, InterfaceError) as error:
+                control.refresh()
+                trouble.met(error)
+                threading.Event().wait(pause.longer())
     return INTERRUPTED

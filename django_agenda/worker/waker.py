@@ -9,6 +9,7 @@ from django_agenda.broker import broker
 
 from .hands import Hands
 from .queues import Queues
+from .trouble import BROKER, Pause, Trouble
 
 BUSY = 0.02
 
@@ -16,14 +17,24 @@ BUSY = 0.02
 class Waker:
     """Interrupt the claimer's wait; it has a connection of its own, which blocks."""
 
-    def __init__(self, queues: Queues, hands: Hands, seconds: float) -> None:
+    def __init__(self, queues: Queues, hands: Hands, seconds: float, trouble: Trouble) -> None:
         self._queues = queues
         self._hands = hands
         self._seconds = seconds
+        self._trouble = trouble
+        self._pause = Pause()
+        self.is_back: Callable[[], object] = dict
         self.wake: Callable[[], None] = threading.Event().set
 
     def tick(self) -> float:
         """Block for a token, and wake the claimer when there is one."""
+        if self._trouble.is_on(BROKER):
+            # This is the thread that may wait for a server that hangs.
+            broker.ping()
+            self.is_back()
+            self.wake()
+            return self._pause.longer()
+        self._pause = Pause()
         if not self._hands.free:
             # The token is left for a worker that can use it; this one looks when it has room.
             return BUSY

@@ -1,102 +1,96 @@
-"""A thread that does no I/O, and so notices when everything else hangs."""
+"""End a worker whose own parts hang: nothing else could."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
-import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
 
 from django_agenda.clock import monotonic
 
-from .codes import BROKEN
+from .progress import Progress
 
-EVERY = 0.5
-# What takes longer than this is no progress.
-SLOW = 15.0
-
-Mark = Callable[[], object]
-"""Tell what a part is busy with; None while it waits. The same for long means that it hangs."""
+STUCK = 70
+LOOK_EVERY = 1.0
+LAST_GASP = 3.0
+LAST_WORDS = 1.0
 
 
 class Watchdog(threading.Thread):
-    """Look twice a second at the parts of this process.
+    """Look at the progress of the parts; do no I/O, take no lock.
 
-    `checks` are called every time. One that sees a part hang for longer than `limit` writes the
-    stacks of all threads to standard error and ends the process; its supervisor starts another.
+    A part that has been in one step for longer than `limit` seconds hangs, as does one whose
+    thread is dead. A server that is down is no hanging: the parts then fail, and pause. What
+    is left then: one flush of the outcomes, on a fresh connection and in a thread of its own; the
+    stacks of all threads to stderr; and the end. Supervisors see exit code 70.
     """
 
     def __init__(
         self,
-        parts: Mapping[str, Mark],
-        *,
-        checks: list[Callable[[], None]],
-        progress: Callable[[], None],
-        limit: timedelta | None,
+        parts: Mapping[str, Progress],
+        limit: float,
+        last_gasp: Callable[[], object],
+        end: Callable[[int], object] = os._exit,
     ) -> None:
         super().__init__(name="agenda-watchdog", daemon=True)
         self._parts = parts
-        self._checks = checks
-        self._progress = progress
-        self._limit = None if limit is None else limit.total_seconds()
-        self._seen: dict[str, tuple[object, float]] = {}
-        self._stopped = threading.Event()
+        self._limit = limit
+        self._last_gasp = last_gasp
+        self._end = end
+        self._stopping = threading.Event()
+        self._looked_at: float | None = None
+        self._watched: dict[str, tuple[float | None, float]] = {}
+
+    def run(self) -> None:
+        """Look every second, until stopped or until something hangs."""
+        every = min(LOOK_EVERY, self._limit / 4)
+        while not self._stopping.wait(every):
+            stuck = self.look()
+            if stuck:
+                self._finish(stuck)
+                return
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopped.set()
+        self._stopping.set()
 
-    def run(self) -> None:
-        """Look, again and again."""
-        while not self._stopped.wait(EVERY):
-            self.tick()
+    def look(self) -> str:
+        """Return the name of a part that hangs, or nothing.
 
-    def tick(self) -> None:
-        """Look once."""
-        for check in self._checks:
-            check()
-        name, longest = self._longest()
-        if longest < SLOW:
-            self._progress()
-        if self._limit is not None and longest > self._limit:
-            _end_the_process(name, longest)
-
-    def _longest(self) -> tuple[str, float]:
+        Time in which this thread did not run either (a stopped process, a body that holds the
+        interpreter's lock) is nobody's fault: at most two looks' worth of it count.
+        """
         moment = monotonic()
-        worst = ("", 0.0)
-        for name, mark in self._parts.items():
-            now = mark()
-            before, since = self._seen.get(name, (None, moment))
-            if now is None or now != before:
-                since = moment
-            self._seen[name] = (now, since)
-            worst = max(worst, (name, moment - since), key=lambda pair: pair[1])
-        return worst
+        passed = 0.0 if self._looked_at is None else moment - self._looked_at
+        passed = min(passed, 2 * LOOK_EVERY)
+        self._looked_at = moment
+        for name, part in self._parts.items():
+            since = part.busy_since
+            before, seen = self._watched.get(name, (None, 0.0))
+            if since is None and part.is_alive():
+                seen = 0.0
+            else:
+                seen = seen + passed if since == before else 0.0
+            self._watched[name] = (since, seen)
+            if seen > self._limit:
+                return name
+        return ""
+
+    def _finish(self, name: str) -> None:
+        _within(LAST_GASP, self._last_gasp)
+        _within(LAST_WORDS, lambda: _show_stacks(name))
+        self._end(STUCK)
 
 
-def memory() -> int:
-    """Return how many bytes of memory this process has now; on macOS, at most ever had."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except (OSError, IndexError, ValueError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
-    return pages * resource.getpagesize()
-
-
-def touch(path: Path) -> None:
-    """Write to a file that something goes on; that it cannot be written stops nothing."""
-    with suppress(OSError):
-        path.touch()
-
-
-def _end_the_process(name: str, seconds: float) -> None:
-    sys.stderr.write(f"The {name} has hung for {seconds:.0f} s; this process ends.\n")
+def _show_stacks(name: str) -> None:
+    sys.stderr.write(f"agenda: {name} hangs, so this worker ends with {STUCK}\n")
     sys.stderr.flush()
     faulthandler.dump_traceback(all_threads=True)
-    os._exit(BROKEN)
+
+
+def _within(seconds: float, step: Callable[[], object]) -> None:
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    thread.join(seconds)

@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections, router
+from django.db import DatabaseError, InterfaceError, router
 
 from django_agenda.clock import monotonic
-from django_agenda.conf import get_settings
+from django_agenda.conf import Settings, get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
-from django_agenda.signals import worker_started, worker_stopped
+from django_agenda.signals import batch_paused, worker_started, worker_stopped
 
 from .alarm import Alarm
 from .board import Board
-from .caretaker import Caretaker
 from .claim import Claim, Outcome
-from .claimer import Claimer
-from .claims import give_back
+from .claims import return_claims
 from .codes import DRAINED, INTERRUPTED
-from .cpu import CpuBound
+from .control import Control
+from .crew import Crew
 from .hands import Hands
 from .heart import Heart, new_worker
-from .loop import Loop
+from .holdings import Holdings
+from .in_hand import InHand
+from .intake import Intake, make_intake
+from .lease import Lease
 from .options import Options
-from .pools import Coroutines, Threads
 from .post import Post
+from .pulse import Pulse, touch
 from .recorder import Recorder
-from .retirement import Retirement
-from .running import Bodies
 from .settle import blame
 from .shutdown import Shutdown
 from .trouble import DATABASE, Pause, Trouble
-from .waker import Waker
-from .watchdog import Watchdog, touch
+from .watchdog import Watchdog
 
 # How long the parts themselves may take to end, apart from the bodies.
 PARTS_TIMEOUT = 10.0
-# The caretaker's chores may take long, and the waker blocks by design.
-WATCHED = ("claimer", "heart")
 
 
 class WorkerProcess:
@@ -54,10 +49,8 @@ class WorkerProcess:
     def __init__(self, options: Options, *, version: str = "", post: Post | None = None) -> None:
         settings = get_settings()
         self.options = options
-        self._using = router.db_for_write(Execution)
-        self._shown: UUID | None = None
-        self._stores = 0
-        self._counts_ended = options.max_tasks is not None
+        self._control = Control(router.db_for_write(Execution))
+        self._using = self._control.alias
         self._trouble = Trouble()
         self._post = post
         self._board = Board(options.concurrency) if post is None else post.board
@@ -70,68 +63,61 @@ class WorkerProcess:
         )
         self._heart = Heart(self._using, row, settings, self._trouble)
         self._hands = Hands(options.concurrency, self._has_room)
-        self._recorder = Recorder(self._using, self._row_to_record, self._trouble)
-        self._bodies = Bodies(self._board, settings.HARD_TIMEOUT_GRACE)
-        self._retirement = Retirement(
-            self._bodies,
-            self._hands,
-            post=post,
-            max_memory=options.max_memory,
+        self._holdings = Holdings()
+        self._recorder = Recorder(self._control, self._holdings, self._trouble)
+        self._in_hand = InHand()
+        self._crew = self._make_crew(settings)
+        self._alarm = Alarm(self._crew.start)
+        self._max_unsaved = settings.MAX_UNSAVED
+        self._longest_unsaved = settings.WORKER_TTL.total_seconds() / 2
+        self._heart.counts = self._counts
+        self._intake = self._make_intake(settings)
+        self._loops = self._intake.loops
+        parts = {name: self._loops[name].progress for name in ("claimer", "heart")}
+        parts["recorder"] = self._recorder.progress
+        limit = settings.WATCHDOG.total_seconds()
+        self._watchdog = Watchdog(parts, limit, self._recorder.last_gasp)
+        self._pulse = Pulse(parts.values(), check=self._check, progress=self._progress)
+
+    def _make_crew(self, settings: Settings) -> Crew:
+        return Crew(
+            self.options,
+            settings,
+            name=self._row().name,
+            board=self._board,
+            post=self._post,
+            hands=self._hands,
+            in_hand=self._in_hand,
+            control=self._control,
+            trouble=self._trouble,
+            done=self._done,
             record=self._recorder.put,
+            blame=self._blame,
             enough=self._enough,
         )
-        pool: dict[str, Any] = {"bodies": self._bodies, "returned": self._retirement.returned}
-        self._threads = Threads(options.concurrency, row.name, self._done, **pool)
-        self._coroutines = Coroutines(row.name, self._done, **pool)
-        self._has_cpu = post is not None and options.cpu_processes > 0
-        self._cpu = CpuBound(
-            options.cpu_processes,
-            ask=(lambda: None) if post is None else post.ask_for_cpu,
-            bodies=self._bodies,
-            done=self._done,
-            blame=self._blame,
-            trouble=self._trouble,
-            grace=settings.HARD_TIMEOUT_GRACE,
-        )
-        self._alarm = Alarm(self._start)
-        self._max_unsaved = settings.MAX_UNSAVED
-        self._heart.counts = self._counts
-        waker = Waker(options.queues, self._hands, settings.MAX_BLOCK.total_seconds())
-        claimer = Claimer(
-            self._using,
+
+    def _make_intake(self, settings: Settings) -> Intake:
+        return make_intake(
+            self.options,
             settings,
-            options.queues,
-            self._hands,
-            self._alarm,
-            worker=self._row,
-            may_claim=self._may_claim,
+            heart=self._heart,
+            hands=self._hands,
+            holdings=self._holdings,
+            in_hand=self._in_hand,
+            alarm=self._alarm,
+            control=self._control,
             trouble=self._trouble,
-            start=self._start,
+            start=self._crew.start,
+            lease=self._lease,
+            may_claim=self._may_claim,
             is_quiet=self._is_quiet,
             enough=self._enough,
-            options=options,
-        )
-        self._caretaker = Caretaker(
-            self._using, settings, options.queues, self._hands, heart=self._heart, take=claimer.take
-        )
-        self._loops = {
-            "claimer": Loop("claimer", claimer.tick, self._trouble),
-            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble),
-            "waker": Loop("waker", waker.tick, self._trouble),
-            "heart": Loop("heart", self._heart.tick, self._trouble),
-        }
-        waker.wake = self._loops["claimer"].wake
-        self._watchdog = Watchdog(
-            {"recorder": self._storing, **{name: self._loops[name].mark for name in WATCHED}},
-            checks=[self._board.alive, self._retirement.check],
-            progress=self._progress,
-            limit=None if post is None else settings.WATCHDOG_TIMEOUT,
         )
 
     def run(self) -> int:
         """Work until told to stop; return the exit code."""
-        with self._shutdown:
-            self._watchdog.start()
+        with self._shutdown, self._control:
+            self._pulse.start()
             if self._post is not None:
                 self._shutdown.listen(self._post.line, self._hear)
             if not self._register():
@@ -141,7 +127,7 @@ class WorkerProcess:
             while not self._shutdown.wait(None):
                 pass
             code = self._stop()
-            self._watchdog.stop()
+            self._board.finished = True
         worker_stopped.send_robust(Worker, worker=self._row(), reason=self._shutdown.reason)
         return code
 
@@ -156,7 +142,7 @@ class WorkerProcess:
             try:
                 self._heart.register()
             except (DatabaseError, InterfaceError) as error:
-                close_old_connections()
+                self._control.refresh()
                 self._trouble.met(error)
                 self._shutdown.wait(pause.longer())
             else:
@@ -167,12 +153,16 @@ class WorkerProcess:
     def _begin(self) -> None:
         if self.options.burst:
             # It must not end before what never reached the broker was enqueued.
-            self._safely(self._caretaker.tick)
+            self._safely(self._intake.chores)
+        batch_paused.connect(self._intake.hear_of_pause)
         self._recorder.start()
-        self._threads.start()
+        self._crew.begin()
         self._alarm.start()
-        for loop in self._loops.values():
-            loop.start()
+        for name, loop in self._loops.items():
+            # A burst looks so often that nobody needs to wake it.
+            if name != "waker" or not self.options.burst:
+                loop.start()
+        self._watchdog.start()
 
     def _stop(self) -> int:
         began = monotonic()
@@ -181,19 +171,17 @@ class WorkerProcess:
         for name in ("caretaker", "claimer"):
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
-        self._let_go(self._alarm.empty() + self._threads.empty() + self._cpu.empty())
+        self._let_go(self._in_hand.let_go(self._alarm.empty() + self._crew.empty()))
         self._hands.ask_when_empty()
         while self._hands.held and (left := self._patience(began)) > 0:
             if self._shutdown.wait(left, beyond=1):
                 break
-        code = self._retirement.code
+        code = self._crew.code
         if self._hands.held:
             code = INTERRUPTED
-            running = self._bodies.take_all()
-            self._cpu.kill()
-            self._let_go(running + self._threads.empty() + self._cpu.empty())
+            self._let_go(self._crew.interrupt() + self._in_hand.let_go(self._crew.empty()))
         else:
-            self._threads.join(1.0)
+            self._crew.join(1.0)
         self._end_parts()
         return code
 
@@ -204,68 +192,54 @@ class WorkerProcess:
         return began + get_settings().RETIRE_TIMEOUT.total_seconds() - monotonic()
 
     def _end_parts(self) -> None:
-        self._retirement.last_words()
+        batch_paused.disconnect(self._intake.hear_of_pause)
+        self._loops["cancellations"].stop()
+        self._loops["cancellations"].join(PARTS_TIMEOUT)
+        self._crew.last_words()
         if not self._recorder.stop(PARTS_TIMEOUT):
             self._recorder.give_up()
-        self._coroutines.join(1.0)
+        self._crew.end()
         self._loops["heart"].stop()
         self._loops["heart"].join(PARTS_TIMEOUT)
+        self._watchdog.stop()
+        self._pulse.stop()
         self._safely(self._heart.stop)
-        self._board.finished = True
-        connections.close_all()
 
     def _let_go(self, claims: list[Claim]) -> None:
         """Give claims back, so that another worker can run them at once."""
-        tokens = [(claim.id, claim.attempt) for claim in claims]
-        self._hands.put_down(len(tokens))
-        self._safely(lambda: enqueue(give_back(self._using, self._row(), tokens)))
+        self._hands.put_down(len(claims))
+        self._safely(lambda: enqueue(return_claims(self._using, claims)))
+        self._holdings.drop(claims)
 
     def _safely(self, step: Callable[[], object]) -> None:
         """Do a step; what fails is healed later, by a caretaker."""
         try:
-            close_old_connections()
+            self._control.refresh()
             step()
         except (DatabaseError, InterfaceError, BrokerUnavailable) as error:
             self._trouble.met(error)
 
-    def _start(self, claim: Claim) -> None:
-        task = claim.task
-        if task.is_async:
-            self._coroutines.put(claim)
-        elif task.cpu_bound and self._has_cpu:
-            self._cpu.put(claim)
-        else:
-            self._threads.put(claim)
-
     def _done(self, outcome: Outcome) -> None:
         self._recorder.put(outcome)
-        if self._counts_ended:
+        if self.options.max_tasks is not None:
             self._board.count()
         self._hands.put_down(seconds=outcome.run_ms / 1000)
 
     def _row(self) -> Worker:
-        worker = self._heart.worker
-        if worker.pk is not self._shown:
+        return self._heart.worker
+
+    def _lease(self) -> Lease:
+        lease = self._heart.lease
+        if lease.worker.pk != self._board.worker:
             # Before anything is claimed under it: whoever settles after a crash goes by that.
-            self._shown = worker.pk
-            self._board.worker = worker.pk
-        return worker
-
-    def _row_to_record(self) -> Worker:
-        self._stores += 1
-        return self._row()
-
-    def _may_claim(self) -> bool:
-        return self._heart.is_trusted and self._recorder.unsaved < self._max_unsaved
-
-    def _is_quiet(self) -> bool:
-        return not self._hands.held and not self._recorder.unsaved
-
-    def _enough(self, reason: str) -> None:
-        self._shutdown.request(reason)
+            self._board.worker = lease.worker.pk
+        return lease
 
     def _blame(self, claim: Claim) -> None:
-        blame(self._using, self._row(), [(claim.id, claim.attempt)])
+        """Take note that a body's own process has died."""
+        token = (claim.id, claim.attempt)
+        blame(self._using, claim.lease.worker, [token])
+        self._holdings.drop([claim])
         self._hands.put_down()
 
     def _hear(self) -> None:
@@ -274,18 +248,32 @@ class WorkerProcess:
             return
         given = self._post.take_cpu()
         if given is not None:
-            self._cpu.attach(*given)
+            self._crew.attach(*given)
             return
         self._shutdown.forget(self._post.line)
         self._shutdown.orphaned()
 
-    def _storing(self) -> object:
-        return self._stores if self._recorder.unsaved else None
+    def _check(self) -> None:
+        self._board.alive()
+        self._crew.check()
 
     def _progress(self) -> None:
         self._board.progress()
         if self._post is None and self.options.heartbeat_file is not None:
             touch(self.options.heartbeat_file)
+
+    def _may_claim(self) -> bool:
+        return (
+            self._heart.is_trusted
+            and self._recorder.unsaved < self._max_unsaved
+            and self._recorder.waits < self._longest_unsaved
+        )
+
+    def _is_quiet(self) -> bool:
+        return not self._hands.held and not self._recorder.unsaved
+
+    def _enough(self, reason: str) -> None:
+        self._shutdown.request(reason)
 
     def _has_room(self) -> None:
         self._loops["claimer"].wake()

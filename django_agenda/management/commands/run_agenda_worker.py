@@ -83,7 +83,9 @@ class Command(BaseCommand):
             self.stderr.flush()
             os._exit(code)
         if code:
-            sys.exit(code)
+            # Threads of the bodies that were given up must not hold the end up.
+            self.stderr.flush()
+            os._exit(code)
 
 
 def read(options: dict[str, Any]) -> Options:

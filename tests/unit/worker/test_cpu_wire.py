@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django_agenda.broker.entry import Entry
 from django_agenda.clock import now
-from django_agenda.worker.claim import Claim, Outcome
+from django_agenda.models import Worker
+from django_agenda.worker.claim import Claim, Outcome, Recorded
 from django_agenda.worker.cpu_wire import pack_claim, pack_outcome, unpack_claim, unpack_outcome
+from django_agenda.worker.lease import Lease
 from tests.process_tasks import compute
 
 CLAIM = Claim(
@@ -23,11 +26,17 @@ CLAIM = Claim(
     priority=-1,
     task=compute,
     starts=1.5,
+    lease=Lease(Worker(name="w")),
 )
 
 
 def test_a_claim_arrives_as_it_was() -> None:
-    assert unpack_claim(pack_claim(CLAIM)) == CLAIM
+    claim = unpack_claim(pack_claim(CLAIM))
+
+    assert claim._replace(lease=CLAIM.lease) == CLAIM
+    assert claim.lease.worker == CLAIM.lease.worker
+    assert claim.lease.worker.name == "w"
+    assert claim.lease.is_trusted
 
 
 def test_an_outcome_arrives_as_it_was() -> None:
@@ -39,6 +48,7 @@ def test_an_outcome_arrives_as_it_was() -> None:
         run_ms=1000,
         error_message="\ud800 is no text",
         retry_at=now() + timedelta(hours=1),
+        recorded=Recorded({"a", "b"}, [Entry("a", "default", 5, 0)], set()),
     )
 
     assert unpack_outcome(CLAIM, pack_outcome(outcome, goes_on=False)) == (outcome, False)

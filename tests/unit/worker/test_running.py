@@ -9,9 +9,12 @@ from uuid import uuid4
 import pytest
 
 from django_agenda.clock import monotonic, now
+from django_agenda.models import Worker
 from django_agenda.tasks.task import Task
 from django_agenda.worker.board import Board, Slot
 from django_agenda.worker.claim import Claim
+from django_agenda.worker.in_hand import InHand
+from django_agenda.worker.lease import Lease
 from django_agenda.worker.running import Bodies
 
 
@@ -43,7 +46,14 @@ def claim(**options: Any) -> Claim:
         priority=0,
         task=Task(body, **options),
         starts=0.0,
+        lease=Lease(Worker()),
     )
+
+
+def bodies_of(board: Board, *claims: Claim, grace: timedelta = timedelta(seconds=5)) -> Bodies:
+    in_hand = InHand()
+    in_hand.add(claims)
+    return Bodies(board, in_hand, grace)
 
 
 def test_another_process_reads_what_runs_after_this_one_has_died(board: Board) -> None:
@@ -90,8 +100,8 @@ def test_the_fields_of_the_board_do_not_overlap(board: Board) -> None:
 
 
 def test_a_body_is_on_the_board_while_it_runs(board: Board) -> None:
-    bodies = Bodies(board, timedelta(seconds=5))
     threaded, coroutine = claim(timeout=10), claim()
+    bodies = bodies_of(board, threaded, coroutine)
 
     bodies.begin(threaded, 1)
     bodies.begin(coroutine, None)
@@ -107,8 +117,8 @@ def test_a_body_is_on_the_board_while_it_runs(board: Board) -> None:
 
 
 def test_what_may_run_but_once_is_remembered_after_its_end(board: Board) -> None:
-    bodies = Bodies(board, timedelta(seconds=5))
     once = claim(on_worker_lost="fail")
+    bodies = bodies_of(board, once)
 
     bodies.begin(once, 0)
     bodies.end(once)
@@ -119,10 +129,10 @@ def test_what_may_run_but_once_is_remembered_after_its_end(board: Board) -> None
 def test_a_stuck_body_is_written_off_once_and_keeps_its_slot_until_it_returns(
     board: Board,
 ) -> None:
-    bodies = Bodies(board, timedelta(microseconds=1))
-    stuck = claim(timeout=timedelta(microseconds=1))
+    stuck, other = claim(timeout=timedelta(microseconds=1)), claim(timeout=60)
+    bodies = bodies_of(board, stuck, other, grace=timedelta(microseconds=1))
     bodies.begin(stuck, 0)
-    bodies.begin(claim(timeout=60), 1)
+    bodies.begin(other, 1)
 
     (found,) = bodies.overdue()
 
@@ -136,11 +146,20 @@ def test_a_stuck_body_is_written_off_once_and_keeps_its_slot_until_it_returns(
 
 
 def test_more_bodies_than_slots_run_all_the_same(board: Board) -> None:
-    bodies = Bodies(board, timedelta(seconds=1))
     board.spare.clear()
     one = claim()
+    bodies = bodies_of(board, one)
 
     bodies.begin(one, None)
 
     assert board.running() == []
     assert bodies.end(one)
+
+
+def test_what_was_let_go_of_does_not_begin(board: Board) -> None:
+    one = claim()
+    bodies = bodies_of(board)
+
+    assert bodies.begin(one, 0) is None
+    assert bodies.begin_elsewhere(one) is None
+    assert board.running() == []
