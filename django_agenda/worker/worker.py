@@ -46,7 +46,7 @@ PARTS_TIMEOUT = 10.0
 class WorkerProcess:
     """Run what is due, until a signal, or until the options say that it is enough."""
 
-    def __init__(self, options: Options, *, version: str = "") -> None:
+    def __init__(self, options: Options, *, version: str = "") -> None:  # noqa: PLR0915
         settings = get_settings()
         self.options = options
         self._control = Control(router.db_for_write(Execution))
