@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, connections
@@ -158,12 +159,7 @@ def test_two_retries_at_once_retry_once() -> None:
         batch.cancel()
         counts.clear()
         twins = [Batch.objects.get(pk=batch.pk) for _ in range(2)]
-        at_once(
-            *[
-                lambda twin=twin: counts.append(twin.executions.retry())  # type: ignore[misc]
-                for twin in twins
-            ]
-        )
+        at_once(*[lambda twin=twin: counts.append(twin.executions.retry()) for twin in twins])
         assert sum(counts) == 10
         assert assert_counters_equal_rows(batch).scheduled == 10
         assert set(batch.executions.values_list("max_attempts", flat=True)) == {1}
@@ -221,14 +217,14 @@ def test_everything_at_once_leaves_exact_counts(seed: int) -> None:
                     part.cancel,
                     part.pause,
                     part.resume,
-                    lambda part=part: part.reschedule(by=timedelta(seconds=-1)),
-                    lambda batch=batch: batch.respread(HOUR, start=now() - 3 * HOUR),
+                    partial(part.reschedule, by=timedelta(seconds=-1)),
+                    partial(batch.respread, HOUR, start=now() - 3 * HOUR),
                 ]
             )()
 
     at_once(
-        *[lambda number=number: work(number) for number in range(2)],  # type: ignore[misc]
-        *[lambda number=number: control(number) for number in range(2)],  # type: ignore[misc]
+        *[partial(work, number) for number in range(2)],
+        *[partial(control, number) for number in range(2)],
     )
 
     for batch in batches:
