@@ -209,18 +209,17 @@ def test_everything_at_once_leaves_exact_counts(seed: int) -> None:
         for _ in range(12):
             batch = Batch.objects.get(pk=rng.choice(batches).pk)
             part = batch.executions.filter(position__gte=rng.randrange(40))
-            rng.choice(
-                [
-                    batch.pause,
-                    batch.resume,
-                    batch.retry_failed,
-                    part.cancel,
-                    part.pause,
-                    part.resume,
-                    partial(part.reschedule, by=timedelta(seconds=-1)),
-                    partial(batch.respread, HOUR, start=now() - 3 * HOUR),
-                ]
-            )()
+            verbs: list[Callable[[], object]] = [
+                batch.pause,
+                batch.resume,
+                batch.retry_failed,
+                part.cancel,
+                part.pause,
+                part.resume,
+                partial(part.reschedule, by=timedelta(seconds=-1)),
+                partial(batch.respread, HOUR, start=now() - 3 * HOUR),
+            ]
+            rng.choice(verbs)()
 
     at_once(
         *[partial(work, number) for number in range(2)],
