@@ -75,8 +75,8 @@ class Settings:
     LOCK_TIMEOUT: timedelta = timedelta(seconds=5)
     UNKNOWN_TASK_TTL: timedelta = timedelta(days=1)
     HORIZON: timedelta | None = None
-    RETENTION: timedelta | None = timedelta(days=30)
-    RETENTION_FAILED: timedelta | None = timedelta(days=90)
+    RETENTION: timedelta | None = None
+    RETENTION_FAILED: timedelta | None = None
     RETENTION_BATCHES: timedelta | None = None
     RETENTION_WORKERS: timedelta | None = timedelta(days=7)
 

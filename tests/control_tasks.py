@@ -121,6 +121,12 @@ def fail_always() -> NoReturn:
 
 
 @task
+def note_and_wait(path: str, word: str) -> None:
+    append(path, word)
+    threading.Event().wait(0.005)
+
+
+@task
 def fail_slowly() -> NoReturn:
     threading.Event().wait(0.002)
     raise Refusal("slowly")

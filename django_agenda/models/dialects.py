@@ -151,8 +151,10 @@ class MariaDB:
         key, table = statement.key, statement.table
         joined = f"{table} AS e JOIN {statement.source} ON e.{key} = x.{statement.key_name}"
         lock = "FOR UPDATE SKIP LOCKED" if statement.skip_locked else "FOR UPDATE"
+        # The CASE as above: by the index on the status it would lock rows that are not asked for.
         cursor.execute(
-            f"SELECT e.{key} FROM {joined} WHERE {statement.guard} ORDER BY e.{key} {lock}",
+            f"SELECT e.{key} FROM {joined}"
+            f" WHERE CASE WHEN {statement.guard} THEN 1 ELSE 0 END = 1 ORDER BY e.{key} {lock}",
             [rows, *guard_params],
         )
         locked = [row[0] for row in cursor.fetchall()]
@@ -160,9 +162,11 @@ class MariaDB:
             return []
         changes = ", ".join(f"e.{name} = {sql}" for name, sql in statement.changes.items())
         marks = ", ".join(["%s"] * len(locked))
+        # By the key of `x`: by that of `e` it would visit, and lock, every row of the parameter.
+        given = [one if isinstance(one, int) else str(one).replace("-", "") for one in locked]
         cursor.execute(
-            f"UPDATE {joined} SET {changes} WHERE e.{key} IN ({marks})",
-            [rows, *statement.change_params, *locked],
+            f"UPDATE {joined} SET {changes} WHERE x.{statement.key_name} IN ({marks})",
+            [rows, *statement.change_params, *given],
         )
         returning = ", ".join(statement.returning)
         cursor.execute(f"SELECT {returning} FROM {table} WHERE {key} IN ({marks})", locked)
