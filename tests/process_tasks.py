@@ -9,7 +9,9 @@ import threading
 import time
 from pathlib import Path
 
-from django_agenda import task
+from django.contrib.auth.models import User
+
+from django_agenda import current, task
 from tests.waiting import wait_until
 
 
@@ -94,6 +96,19 @@ def always_exit() -> None:
 def compute_over_the_timeout(path: str) -> None:
     append(path, "held")
     re.match(r"(a+)+b", "a" * 60)
+
+
+@task(cpu_bound=True)
+def compute_until_cancelled(path: str) -> str:
+    append(path, "started")
+    wait_until(lambda: current.cancelled, 30)
+    return "heard"
+
+
+@task(cpu_bound=True, atomic=True)
+def compute_and_store(name: str) -> int:
+    User.objects.create(username=name)
+    return os.getpid()
 
 
 @task(cpu_bound=True)

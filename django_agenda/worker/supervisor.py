@@ -78,7 +78,8 @@ class Supervisor:
         shares = [share(options, number) for number in range(options.processes)]
         self._seats = [Seat(options=one) for one in shares if one.max_tasks != 0]
         self._children: list[Child] = []
-        self._undertakers: set[int] = set()
+        # Undertakers, and processes that computed for a child that has ended.
+        self._ending: set[int] = set()
         self._code = DRAINED
         self._ordered = 0
         self._awake_since = self._looked_at = monotonic()
@@ -108,7 +109,7 @@ class Supervisor:
 
     def _is_over(self) -> bool:
         is_idle = self._ordered or all(seat.is_done for seat in self._seats)
-        return bool(is_idle and not self._children and not self._undertakers)
+        return bool(is_idle and not self._children and not self._ending)
 
     def _pause(self) -> float:
         waits = [seat.not_before - monotonic() for seat in self._seats if seat.child is None]
@@ -122,11 +123,12 @@ class Supervisor:
             if status is not None:
                 self._children.remove(child)
                 self._ended(child, os.waitstatus_to_exitcode(status))
-        self._undertakers = {pid for pid in self._undertakers if _status(pid) is None}
+        self._ending = {pid for pid in self._ending if _status(pid) is None}
 
     def _ended(self, child: Child, code: int) -> None:
         self._shutdown.forget(child.line)
         child.bury()
+        self._ending |= child.computing
         if not child.board.finished:
             self._settle(child.remains())
         if self._ordered and code not in (DRAINED, STUCK):
@@ -151,7 +153,7 @@ class Supervisor:
     def _settle(self, remains: Remains | None) -> None:
         if remains is not None:
             work = partial(bury, self._using, remains, others=self._close_lines)
-            self._undertakers.add(fork(work))
+            self._ending.add(fork(work))
 
     def _obey(self) -> None:
         """Pass on what signals asked for; one order each, whoever else has sent signals."""
@@ -167,7 +169,7 @@ class Supervisor:
             self._awake_since = moment
         self._looked_at = moment
         if self._is_overdue():
-            for pid in self._undertakers:
+            for pid in self._ending:
                 os.kill(pid, signal.SIGKILL)
         for child in self._children:
             if self._is_overdue():
@@ -190,7 +192,7 @@ class Supervisor:
         return monotonic() > told_at + patience
 
     def _fill(self) -> None:
-        if self._ordered or (self._ends_itself and self._undertakers):
+        if self._ordered or (self._ends_itself and self._ending):
             # What is given back must be there before a child looks whether anything is due.
             return
         for seat in self._seats:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from django.contrib.auth.models import User
 
 from django_agenda import Agenda, Call, schedule
 from django_agenda.clock import monotonic, now
@@ -422,6 +423,24 @@ def test_a_body_that_computes_past_its_timeout_is_killed(start: Start, ledger: s
     assert (stuck.error_class, stuck.failed_stage, stuck.crashes) == ("TimeoutError", "timeout", 0)
     assert failing.error_class == "ZeroDivisionError"
     assert pid in program.members()
+
+
+def test_a_body_that_computes_hears_of_its_cancellation_and_can_be_atomic(
+    start: Start, ledger: str
+) -> None:
+    program = start("--cpu-processes", "1")
+    (pid,) = program.wait_until_active()
+    stored = schedule(tasks.compute_and_store)("by another process")
+    assert stored.wait(20) != pid
+    assert User.objects.filter(username="by another process").exists()
+    row = schedule(tasks.compute_until_cancelled)(ledger)
+    wait_until(lambda: tasks.lines(ledger), 20)
+
+    row.cancel()
+
+    assert row.wait(20) == "heard"
+    program.send(signal.SIGTERM)
+    assert program.end() == 0
 
 
 # --- memory, signs of life, code that changes ---
