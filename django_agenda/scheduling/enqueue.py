@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import F, Min
 
 from django_agenda.broker import broker
@@ -17,7 +17,7 @@ from django_agenda.models import bulk, counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.errors import class_name, fingerprint
 from django_agenda.models.execution import Execution
-from django_agenda.models.transactions import in_transaction
+from django_agenda.models.transactions import in_transaction, update_again
 from django_agenda.signals import broker_refused, execution_scheduled
 
 # The columns in which a pending row says why it is.
@@ -86,7 +86,7 @@ def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
     rows = Execution.objects.using(using).filter(
         pk__in=ids, batch=None, status=Execution.Status.SCHEDULED
     )
-    count = rows.update(status=Execution.Status.PENDING, **_blame(error))
+    count = update_again(rows, status=Execution.Status.PENDING, **_blame(error))
     broker_refused.send_robust(Execution, error=error, count=count)
     return count
 
@@ -145,13 +145,14 @@ def _first_untold(using: str, batch: Batch) -> int:
 
 
 def _mark(using: str, batch_id: int, position: int, count: int) -> None:
-    Batch.objects.using(using).filter(pk=batch_id, told_until__lt=position).update(
-        told_until=position, enqueued=F("enqueued") + count, version=F("version") + 1
+    behind = Batch.objects.using(using).filter(pk=batch_id, told_until__lt=position)
+    update_again(
+        behind, told_until=position, enqueued=F("enqueued") + count, version=F("version") + 1
     )
 
 
 def _refuse_rest(using: str, batch_id: int, position: int, error: BrokerUnavailable) -> None:
-    with transaction.atomic(using):
+    def write_down() -> int:
         batch = Batch.objects.using(using).get(pk=batch_id)
         rows = Execution.objects.using(using).filter(
             batch=batch,
@@ -164,6 +165,9 @@ def _refuse_rest(using: str, batch_id: int, position: int, error: BrokerUnavaila
         Batch.objects.using(using).filter(pk=batch_id).update(
             enqueue_error=str(error), enqueue_failed_at=batch.enqueue_failed_at or now()
         )
+        return count
+
+    count = in_transaction(using, write_down)
     broker_refused.send_robust(Execution, error=error, count=count)
 
 
