@@ -60,7 +60,7 @@ class Settings:
     MAX_BLOCK: timedelta = timedelta(seconds=5)
     HEARTBEAT: timedelta = timedelta(seconds=5)
     WORKER_TTL: timedelta = timedelta(seconds=30)
-    CARETAKER_INTERVAL: timedelta = timedelta(seconds=2)
+    CARETAKER_INTERVAL: timedelta = timedelta(seconds=3)
     ENQUEUE_GRACE: timedelta = timedelta(seconds=5)
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     HARD_TIMEOUT_GRACE: timedelta = timedelta(seconds=5)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db import OperationalError, transaction
+from django.db.models import QuerySet
 
 R = TypeVar("R")
 
@@ -36,6 +38,11 @@ def in_transaction(using: str, work: Callable[[], R]) -> R:
         threading.Event().wait(random.uniform(0, LONGEST_PAUSE))
     with transaction.atomic(using):
         return work()
+
+
+def update_again(rows: QuerySet[Any], **changes: Any) -> int:
+    """Return `rows.update(**changes)`, again if need be."""
+    return in_transaction(rows.db, partial(rows.update, **changes))
 
 
 def is_deadlock(error: OperationalError) -> bool:

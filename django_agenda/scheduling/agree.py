@@ -22,7 +22,7 @@ from django_agenda.models.execution import Execution
 from .enqueue import enqueue, entry_of
 
 # An id that a worker has just popped is claimed within this time, unless it was lost.
-SECOND_LOOK = 0.5
+SECOND_LOOK = 2.0
 _READ = ("id", "queue_name", "due_at", "priority")
 
 

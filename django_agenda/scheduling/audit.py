@@ -15,6 +15,7 @@ from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
 from .enqueue import enqueue
@@ -138,7 +139,8 @@ def _drift(one: _Standing) -> Drift | None:
 
 def _repair(using: str, batch_id: int) -> Drift | None:
     """Change the counts under the batch's lock, which every change of its rows waits for."""
-    with transaction.atomic(using):
+
+    def repair() -> Drift | None:
         batch = Batch.objects.using(using).select_for_update().filter(pk=batch_id).first()
         found = _drifts(using, [batch_id])
         if batch is None or not found:
@@ -150,7 +152,9 @@ def _repair(using: str, batch_id: int) -> Drift | None:
         if batch.finished_at is not None and states[0].is_finished:
             same.update(finished_at=batch.finished_at)
         transaction.on_commit(partial(_tell, fire(using, states)), using=using)
-    return drift
+        return drift
+
+    return in_transaction(using, repair)
 
 
 def _tell(callbacks: Sequence[Entry]) -> None:

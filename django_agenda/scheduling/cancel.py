@@ -11,6 +11,7 @@ from django_agenda.clock import now
 from django_agenda.models import bulk
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import update_again
 
 from .change import Changed, carry_out, collect
 from .end import end_waiting
@@ -23,7 +24,7 @@ def cancel(executions: QuerySet[Execution]) -> int:
     """See ExecutionQuerySet.cancel()."""
     using = executions.db
     live = executions.filter(status__in=Execution.LIVE)
-    return carry_out(using, collect(live), partial(_cancel, using))
+    return carry_out(using, collect(live).pages(), partial(_cancel, using))
 
 
 def cancel_waiting(executions: QuerySet[Execution]) -> int:
@@ -40,7 +41,8 @@ def cancel_batch(batch: Batch) -> int:
     using = batch._state.db or "default"
     count = cancel(Execution.objects.using(using).filter(batch=batch))
     ended = Batch.objects.using(using).filter(pk=batch.pk, finished_at__isnull=False)
-    ended.exclude(paused_at=None).update(paused_at=None, pause_reason="", settling_since=None)
+    paused = ended.exclude(paused_at=None)
+    update_again(paused, paused_at=None, pause_reason="", settling_since=None)
     return count
 
 

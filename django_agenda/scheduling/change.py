@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
+from itertools import islice
+from typing import TypeVar
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
@@ -16,10 +19,14 @@ from django_agenda.conf import get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import counters
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
 from .enqueue import enqueue
 from .hold import hold_members
+
+P = TypeVar("P")
+M = TypeVar("M")
 
 _BYTES = 16
 
@@ -66,32 +73,40 @@ def collect(executions: QuerySet[Execution], *order: str) -> Ids:
     return Ids(bytes(packed))
 
 
-def carry_out(using: str, ids: Ids, change: Callable[[list[str]], Changed]) -> int:
-    """Let `change` change the rows of one chunk after the other; return how many it did.
+def carry_out(using: str, pages: Iterable[P], change: Callable[[P], Changed]) -> int:
+    """Let `change` change the rows of one page after the other; return how many it did.
 
-    Each chunk is a transaction: what is done stays done when a later one fails. Inside a
-    transaction of the caller there is one, and its batches are locked last of all, because claims
-    lock rows first as well.
+    Each page is a transaction: what is done stays done when a later one fails, and what a deadlock
+    undid is done again. Inside a transaction of the caller there is one, and its batches are
+    locked last of all, because claims lock rows first as well.
     """
     if not connections[using].in_atomic_block:
-        return sum(_in_one(using, [page], change) for page in ids.pages())
-    return _in_one(using, ids.pages(), change)
-
-
-def _in_one(
-    using: str, pages: Iterator[list[str]] | list[list[str]], change: Callable[[list[str]], Changed]
-) -> int:
-    with transaction.atomic(using):
-        parts = [change(page) for page in pages]
-        states = counters.apply(
-            using, counters.tally(move for part in parts for move in part.moves)
+        return sum(
+            in_transaction(using, partial(_change_all, using, [page], change)) for page in pages
         )
-        waiting = {id_: batch for part in parts for id_, batch in part.waiting.items()}
-        held = hold_members(using, states, waiting)
-        entries = [one for part in parts for one in part.entries if one.id not in held]
-        entries += fire(using, states)
-        withdrawn = [one for part in parts for one in part.withdrawn]
-        transaction.on_commit(partial(tell, withdrawn, entries), using=using)
+    return in_transaction(using, partial(_change_all, using, pages, change))
+
+
+def with_moments(
+    ids: Ids, moments: Iterator[M] | timedelta
+) -> Iterator[tuple[list[str], list[M] | list[timedelta]]]:
+    """Cut ids into pages, each with its moments; a timedelta is everybody's."""
+    for page in ids.pages():
+        if isinstance(moments, timedelta):
+            yield page, [moments] * len(page)
+        else:
+            yield page, list(islice(moments, len(page)))
+
+
+def _change_all(using: str, pages: Iterable[P], change: Callable[[P], Changed]) -> int:
+    parts = [change(page) for page in pages]
+    states = counters.apply(using, counters.tally(move for part in parts for move in part.moves))
+    waiting = {id_: batch for part in parts for id_, batch in part.waiting.items()}
+    held = hold_members(using, states, waiting)
+    entries = [one for part in parts for one in part.entries if one.id not in held]
+    entries += fire(using, states)
+    withdrawn = [one for part in parts for one in part.withdrawn]
+    transaction.on_commit(partial(tell, withdrawn, entries), using=using)
     return sum(part.count for part in parts)
 
 

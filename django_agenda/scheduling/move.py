@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -15,7 +14,7 @@ from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 
-from .change import Changed, Ids, carry_out
+from .change import Changed, Ids, carry_out, with_moments
 from .hold import WAITING
 
 _COLUMNS = ("id", "due_at", "expires_at", "planned_offset_ms")
@@ -39,7 +38,7 @@ def move(using: str, ids: Ids, moments: Moments, *, before: datetime | None = No
     new plan; `slot_offset_ms` stays. Held ones stay held, and are not told to the broker. With
     `before` only those are moved that are due before that.
     """
-    return carry_out(using, ids, partial(_move, using, _next_for(moments), before))
+    return carry_out(using, with_moments(ids, moments), partial(_move, using, before))
 
 
 def check_reach(rows: QuerySet[Execution], latest: datetime | None, by: timedelta) -> None:
@@ -56,18 +55,10 @@ def check_reach(rows: QuerySet[Execution], latest: datetime | None, by: timedelt
         raise ValueError(f"This leads beyond the years 1 to 9999: {wish}") from None
 
 
-def _next_for(moments: Moments) -> Callable[[int], Iterator[datetime | timedelta]]:
-    if isinstance(moments, timedelta):
-        return lambda count: iter([moments] * count)
-    return lambda count: islice(moments, count)
-
-
 def _move(
-    using: str,
-    take: Callable[[int], Iterator[datetime | timedelta]],
-    before: datetime | None,
-    ids: list[str],
+    using: str, before: datetime | None, page: tuple[list[str], Sequence[datetime | timedelta]]
 ) -> Changed:
+    ids, moments = page
     found = Execution.objects.using(using).filter(pk__in=ids, status__in=Execution.WAITING)
     known = {
         id_.hex: _Known(due_at, expires_ms, start)
@@ -78,7 +69,7 @@ def _move(
     connection = connections[using]
     rows = [
         _row(id_, new, known[id_], connection)
-        for id_, new in zip(ids, list(take(len(ids))), strict=True)
+        for id_, new in zip(ids, moments, strict=True)
         if id_ in known
     ]
     changed = bulk.update(

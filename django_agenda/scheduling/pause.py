@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .change import Changed, carry_out, collect
 from .hold import hold
@@ -22,7 +23,7 @@ def pause(executions: QuerySet[Execution]) -> int:
     """See ExecutionQuerySet.pause(); what its batch holds already is held by both from now on."""
     using = executions.db
     waiting = executions.filter(status__in=Execution.WAITING)
-    return carry_out(using, collect(waiting), partial(_pause, using))
+    return carry_out(using, collect(waiting).pages(), partial(_pause, using))
 
 
 def _pause(using: str, ids: list[str]) -> Changed:
@@ -36,10 +37,10 @@ def pause_batch(batch: Batch, reason: str = "") -> int:
     Inside a transaction of the caller the rows come first: claims lock in that order.
     """
     using = batch._state.db or "default"
-    in_transaction = connections[using].in_atomic_block
-    with transaction.atomic(using):
-        held = sweep(using, batch.pk, is_paused=True, verify=False) if in_transaction else 0
-        marked = mark_paused(using, batch.pk, reason)
-        if in_transaction and marked:
-            transaction.on_commit(partial(settle, using, batch.pk), using=using)
-    return held if in_transaction or not marked else settle(using, batch.pk)
+    if not connections[using].in_atomic_block:
+        marked = in_transaction(using, partial(mark_paused, using, batch.pk, reason))
+        return settle(using, batch.pk) if marked else 0
+    held = sweep(using, batch.pk, is_paused=True, verify=False)
+    if mark_paused(using, batch.pk, reason):
+        transaction.on_commit(partial(settle, using, batch.pk), using=using)
+    return held

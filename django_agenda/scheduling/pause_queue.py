@@ -10,6 +10,7 @@ from django.db import router, transaction
 from django_agenda.broker import broker
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.paused_queue import PausedQueue
+from django_agenda.models.transactions import in_transaction
 from django_agenda.tasks.task import check_queue_name
 
 
@@ -20,12 +21,14 @@ def pause_queue(queue_name: str) -> bool:
     until resume_queue(). The queue need not exist yet. Raises ValueError for a bad name.
     """
     using = router.db_for_write(PausedQueue)
-    with transaction.atomic(using):
-        _, is_new = PausedQueue.objects.using(using).get_or_create(
-            name=check_queue_name(queue_name)
-        )
-        transaction.on_commit(partial(_tell, queue_name), using=using)
-    return is_new
+    name = check_queue_name(queue_name)
+
+    def write_down() -> bool:
+        _, is_new = PausedQueue.objects.using(using).get_or_create(name=name)
+        transaction.on_commit(partial(_tell, name), using=using)
+        return is_new
+
+    return in_transaction(using, write_down)
 
 
 def _tell(queue_name: str) -> None:

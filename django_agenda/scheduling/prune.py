@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from django_agenda.conf import get_settings
@@ -24,6 +24,7 @@ from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import first_uuid7
+from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 
 from .rollup import Member, rollup_of
@@ -81,8 +82,8 @@ def drop_batch(using: str, batch: Batch, *, dry_run: bool = False) -> Iterator[C
         after = page[-1][2]
         gone = Counter(status for _, status, _ in page)
         if not dry_run:
-            with transaction.atomic(using):
-                gone = Counter(row.status for row in _delete(using, [row[0] for row in page]))
+            rows = in_transaction(using, partial(_delete, using, [row[0] for row in page]))
+            gone = Counter(row.status for row in rows)
         yield gone
     if dry_run:
         yield Counter({BATCHES: 1})
@@ -129,7 +130,8 @@ def _old(using: str, found: Sequence[_Seen], rules: Rules) -> list[_Seen]:
 
 def _prune_chunk(using: str, old: Sequence[_Seen]) -> Counter[str]:
     """Move a chunk of rows into the rollups of their batches, in one transaction."""
-    with transaction.atomic(using):
+
+    def prune() -> Counter[str]:
         gone = _delete(using, [row.id for row in old])
         members: defaultdict[int, list[Member]] = defaultdict(list)
         for row in gone:
@@ -137,7 +139,9 @@ def _prune_chunk(using: str, old: Sequence[_Seen]) -> Counter[str]:
                 members[row.batch_id].append(row)
         if members:
             _roll_up(using, members)
-    return Counter(row.status for row in gone)
+        return Counter(row.status for row in gone)
+
+    return in_transaction(using, prune)
 
 
 def _roll_up(using: str, members: Mapping[int, Sequence[Member]]) -> None:

@@ -9,6 +9,7 @@ from django.db.models import F
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import update_again
 from django_agenda.timing.window import Window
 
 from .change import collect
@@ -26,5 +27,6 @@ def respread(batch: Batch, over: timedelta, start: datetime | None = None) -> in
     count = move(using, ids, spread_over(len(ids), window.start, over))
     same = Batch.objects.using(using).filter(pk=batch.pk)
     if count:
-        same.update(over=max(batch.over, window.end - batch.start), version=F("version") + 1)
+        over = max(batch.over, window.end - batch.start)
+        update_again(same, over=over, version=F("version") + 1)
     return count

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .change import Changed, carry_out, collect
 from .enqueue import enqueue_batch
@@ -27,7 +28,7 @@ def resume(executions: QuerySet[Execution], over: timedelta | None = None) -> in
     held = executions.filter(status__in=Execution.WAITING, held_by=Execution.PAUSED)
     if over is not None:
         _spread(using, held, check_over(over))
-    return carry_out(using, collect(held), partial(_resume, using))
+    return carry_out(using, collect(held).pages(), partial(_resume, using))
 
 
 def _resume(using: str, ids: list[str]) -> Changed:
@@ -58,12 +59,11 @@ def resume_batch(batch: Batch, over: timedelta | None = None) -> int:
     if not Batch.objects.using(using).filter(pk=batch.pk, paused_at__isnull=False).exists():
         return _enqueue(using, batch.pk)
     if not connections[using].in_atomic_block:
-        mark_resumed(using, batch.pk)
+        in_transaction(using, partial(mark_resumed, using, batch.pk))
         return settle(using, batch.pk)
-    with transaction.atomic(using):
-        count = sweep(using, batch.pk, is_paused=False, verify=False)
-        mark_resumed(using, batch.pk)
-        transaction.on_commit(partial(settle, using, batch.pk), using=using)
+    count = sweep(using, batch.pk, is_paused=False, verify=False)
+    mark_resumed(using, batch.pk)
+    transaction.on_commit(partial(settle, using, batch.pk), using=using)
     return count
 
 

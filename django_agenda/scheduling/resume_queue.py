@@ -13,6 +13,7 @@ from django_agenda.clock import now
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
+from django_agenda.models.transactions import in_transaction
 from django_agenda.tasks.task import check_queue_name
 
 from .change import Changed, carry_out, collect
@@ -42,10 +43,13 @@ def resume_queue(queue_name: str, over: timedelta | None = None) -> bool:
     if over is not None:
         move(using, ids, spread_over(len(ids), moment, over))
     else:
-        carry_out(using, ids, partial(_enqueue_anew, using))
-    with transaction.atomic(using):
+        carry_out(using, ids.pages(), partial(_enqueue_anew, using))
+
+    def delete() -> None:
         paused.delete()
         transaction.on_commit(partial(_tell, queue_name), using=using)
+
+    in_transaction(using, delete)
     return True
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connections, transaction
@@ -18,7 +17,7 @@ from django_agenda.models import bulk
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
-from .change import Changed, carry_out, collect
+from .change import Changed, carry_out, collect, with_moments
 from .moments import at_once_or_over, check_over
 
 _COLUMNS = ("id", "due_at", "expires_at")
@@ -64,7 +63,7 @@ def retry(executions: QuerySet[Execution], over: timedelta | None = None) -> int
     using = executions.db
     ids = collect(executions.filter(status__in=Execution.RETRYABLE), "due_at", "pk")
     moments = at_once_or_over(len(ids), over)
-    return carry_out(using, ids, partial(_retry, using, moments))
+    return carry_out(using, with_moments(ids, moments), partial(_retry, using))
 
 
 def retry_failed(batch: Batch, over: timedelta | None = None) -> int:
@@ -73,8 +72,8 @@ def retry_failed(batch: Batch, over: timedelta | None = None) -> int:
     return retry(Execution.objects.using(using).filter(batch=batch, status__in=_FAILED), over)
 
 
-def _retry(using: str, moments: Iterator[datetime], ids: list[str]) -> Changed:
-    ended = _read(using, ids, list(islice(moments, len(ids))))
+def _retry(using: str, page: tuple[list[str], list[datetime]]) -> Changed:
+    ended = _read(using, *page)
     try:
         with transaction.atomic(using):
             reopened = _reopen(using, ended)

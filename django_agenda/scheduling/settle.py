@@ -8,7 +8,7 @@ itself when the batch has changed its mind: whoever changed it settles after tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction, update_again
 
 from .change import tell
 from .enqueue import enqueue_batch
@@ -43,7 +44,8 @@ def settle(using: str, batch_id: int) -> int:
     except _Changed:
         return 0
     same = Batch.objects.using(using).filter(pk=batch_id, paused_at=batch.paused_at)
-    same.filter(settling_since=batch.settling_since).update(settling_since=None)
+    settled = same.filter(settling_since=batch.settling_since)
+    update_again(settled, settling_since=None)
     if not is_paused:
         transaction.on_commit(partial(enqueue_batch, using, batch_id), using=using)
     return count
@@ -64,12 +66,23 @@ def sweep(using: str, batch_id: int, *, is_paused: bool, verify: bool = True) ->
     """
     batch = Batch.objects.using(using).get(pk=batch_id)
     step = _hold if is_paused else _let_go
+    expected = is_paused if verify else None
     count = 0
     for ids in _pages(using, batch, _HELD_BY[is_paused]):
-        with transaction.atomic(using):
-            count += step(using, batch, ids)
-            if verify and _is_paused(using, batch_id) is not is_paused:
-                raise _Changed
+        count += in_transaction(using, partial(_sweep_page, step, using, batch, ids, expected))
+    return count
+
+
+def _sweep_page(
+    step: Callable[[str, Batch, list[str]], int],
+    using: str,
+    batch: Batch,
+    ids: list[str],
+    is_paused: bool | None,
+) -> int:
+    count = step(using, batch, ids)
+    if is_paused is not None and _is_paused(using, batch.pk) is not is_paused:
+        raise _Changed
     return count
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Exists, Q
 from django.db.models.functions import Now
 
@@ -18,6 +18,7 @@ from django_agenda.models import bulk, counters
 from django_agenda.models.attempt import Attempt
 from django_agenda.models.errors import fingerprint
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
@@ -57,7 +58,8 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
         return 0, []
     limit = get_settings().MAX_CRASHES
     again = [row for row in found if _may_run_again(row, limit)]
-    with transaction.atomic(using):
+
+    def write_down() -> tuple[dict[str, str], set[str], list[Entry]]:
         taken = _take_back(using, found, {row.pk for row in again})
         _write_attempts(using, [row for row in found if row.pk.hex in taken])
         moves = (
@@ -66,13 +68,14 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
         states = counters.apply(using, counters.tally(moves))
         waiting = {row.pk.hex: row.batch_id for row in again if taken.get(row.pk.hex) == _SCHEDULED}
         held = hold_members(using, states, waiting)
-        entries = fire(using, states)
-    entries += [
+        return taken, waiting.keys() - held, fire(using, states)
+
+    taken, free, callbacks = in_transaction(using, write_down)
+    return len(taken), callbacks + [
         Entry(row.pk.hex, row.queue_name, due_ms(row.due_at), row.priority)
         for row in again
-        if row.pk.hex in waiting and row.pk.hex not in held
+        if row.pk.hex in free
     ]
-    return len(taken), entries
 
 
 def _may_run_again(row: Execution, limit: int) -> bool:

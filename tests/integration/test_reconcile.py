@@ -205,7 +205,7 @@ def test_json_names_everything() -> None:
 
 
 def test_beside_a_busy_worker_nothing_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agree, "SECOND_LOOK", 0.5)
+    monkeypatch.setattr(agree, "SECOND_LOOK", 2.0)
     agenda = Agenda()
     for number in range(400):
         agenda.add(tasks.nothing)(number)
