@@ -126,4 +126,4 @@ def test_a_coroutine_cannot_be_atomic() -> None:
     with pytest.raises(ValueError, match="cannot span an await"):
         task(atomic=True)(tasks.add_async.function)
     with pytest.raises(TypeError, match="'atomic' must be True or False, not 'yes'"):
-        task(atomic="yes")(tasks.plain)  # type: ignore[arg-type]
+        task(atomic="yes")(tasks.plain)
