@@ -16,10 +16,15 @@ if TYPE_CHECKING:
         BrokerUnavailable,
         ExecutionCancelled,
         ExecutionFailed,
+        OutsideTask,
         PartiallyScheduled,
+        ServerMissing,
         UnknownTask,
     )
+    from .scheduling.pause_queue import pause_queue
+    from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
+    from .tasks.current import current
     from .tasks.decorator import task
     from .timing.backoff import Exponential
 
@@ -33,8 +38,13 @@ _ROOMS = {
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
+    "OutsideTask": "exceptions",
     "PartiallyScheduled": "exceptions",
+    "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
+    "current": "tasks.current",
+    "pause_queue": "scheduling.pause_queue",
+    "resume_queue": "scheduling.resume_queue",
     "schedule": "scheduling.single",
     "schedule_many": "scheduling.single",
     "task": "tasks.decorator",
@@ -48,8 +58,13 @@ __all__ = [
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",
+    "OutsideTask",
     "PartiallyScheduled",
+    "ServerMissing",
     "UnknownTask",
+    "current",
+    "pause_queue",
+    "resume_queue",
     "schedule",
     "schedule_many",
     "task",

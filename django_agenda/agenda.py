@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.scheduling.scatter import Options, scatter
-from django_agenda.tasks.call import Call, check_key
+from django_agenda.tasks.call import Call
 from django_agenda.tasks.registry import check_reference
 from django_agenda.timing.spread import Strategy, spread
 from django_agenda.timing.window import Window
@@ -52,7 +53,6 @@ class Agenda:
         if self._stream is not None:
             raise ValueError("An agenda of an iterator takes no further calls")
         check_reference(task)
-        check_key(key)
 
         def call(*args: Any, **kwargs: Any) -> None:
             self._calls.append(Call(task, args, kwargs, key))
@@ -64,9 +64,6 @@ class Agenda:
 
     def __iter__(self) -> Iterator[Call]:
         return iter(self._calls) if self._stream is None else self._stream
-
-    def __bool__(self) -> bool:
-        return True
 
     def clear(self) -> None:
         """Forget all calls."""
@@ -121,7 +118,8 @@ class Agenda:
         returned as it is, and nothing is added.
         """
         window = Window(start=now() if start is None else start, over=over)
-        slots = spread(len(self), window, strategy=strategy, jitter=jitter, seed=seed)
+        again = partial(spread, len(self), window, strategy=strategy, jitter=jitter, seed=seed)
+        first = [again()]  # which refuses what is wrong
         options = Options.read(
             strategy=strategy,
             jitter=jitter,
@@ -138,6 +136,7 @@ class Agenda:
             on_complete=on_complete,
         )
         calls = self._take()
+        slots = lambda: first.pop() if first else again()  # noqa: E731
         return scatter(calls, len(self), window, slots, options, progress=progress, strict=strict)
 
     async def ascatter(self, **options: Any) -> Batch:

@@ -8,15 +8,18 @@ from typing import Any
 from django.apps.config import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 
 from django_agenda.broker.connection import address
 from django_agenda.conf import get_settings
 
+_LEAST_LOOKS = 20
+
 
 @register("django_agenda")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Report what is wrong in DJANGO_AGENDA (E001), in its REDIS (E002), or in USE_TZ (E003)."""
+    """Report what is wrong in DJANGO_AGENDA (E001, W001), its REDIS (E002), or USE_TZ (E003)."""
     problems: list[CheckMessage] = []
     try:
         get_settings()
@@ -24,7 +27,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         hint = "docs/reference/settings lists every key with its unit."
         problems.append(Error(str(error), hint=hint, id="django_agenda.E001"))
     else:
-        problems += _check_redis()
+        problems += [*_check_redis(), *_check_horizon()]
     if not settings.USE_TZ:
         problems.append(
             Error(
@@ -43,3 +46,17 @@ def _check_redis() -> list[CheckMessage]:
         hint = "For example DJANGO_AGENDA = {'REDIS': 'redis://localhost:6379/0'}."
         return [Error(str(error), hint=hint, id="django_agenda.E002")]
     return []
+
+
+def _check_horizon() -> list[CheckMessage]:
+    given = get_settings()
+    if given.HORIZON is None or given.HORIZON >= _LEAST_LOOKS * given.CARETAKER_INTERVAL:
+        return []
+    return [
+        Caution(
+            f"DJANGO_AGENDA['HORIZON'] is {given.HORIZON}: that is so little that executions may"
+            " be due before the caretaker has told Redis of them.",
+            hint=f"Give it at least {_LEAST_LOOKS} times CARETAKER_INTERVAL, better an hour.",
+            id="django_agenda.W001",
+        )
+    ]

@@ -31,11 +31,22 @@ class Settings:
     SHUTDOWN_TIMEOUT: how long a draining worker waits for what it runs.
     MAX_CRASHES: an execution whose worker was lost this often fails.
     MAX_UNSAVED: outcomes that may wait for the database before a worker claims no more.
+    MISFIRE: what becomes of what is overdue after an outage: "run" it at once, "skip" it, so that
+        it is missed, or a duration over which it is scattered anew from that moment.
+    MISFIRE_AFTER: how long nobody could run anything, and how much something is overdue, before
+        MISFIRE applies; a backlog of living workers is no outage.
     AUDIT_INTERVAL: how often a worker compares its rows with what it really holds.
     WATCHDOG: a worker whose own parts hang this long in one step ends itself.
     STATEMENT_TIMEOUT: how long a statement of a worker's own connection may take.
     LOCK_TIMEOUT: how long such a statement waits for a lock.
     UNKNOWN_TASK_TTL: how long an execution waits for a worker that knows its task.
+    HORIZON: what is due later than this from now waits in the database only; None: nothing does.
+    RETENTION: how long executions are kept after they, or their batch, have ended.
+    RETENTION_FAILED: the same for those that failed or were missed.
+    RETENTION_BATCHES: how long the record of a batch is kept after its end.
+    RETENTION_WORKERS: how long the row of a worker is kept after its end.
+
+    For the last five None is for ever.
     """
 
     REDIS: str = "default"
@@ -52,14 +63,25 @@ class Settings:
     SHUTDOWN_TIMEOUT: timedelta = timedelta(seconds=25)
     MAX_CRASHES: int = 3
     MAX_UNSAVED: int = 2000
+    MISFIRE: str | timedelta = "run"
+    MISFIRE_AFTER: timedelta = timedelta(minutes=5)
     AUDIT_INTERVAL: timedelta = timedelta(seconds=30)
     WATCHDOG: timedelta = timedelta(seconds=15)
     STATEMENT_TIMEOUT: timedelta = timedelta(seconds=10)
     LOCK_TIMEOUT: timedelta = timedelta(seconds=5)
     UNKNOWN_TASK_TTL: timedelta = timedelta(days=1)
+    HORIZON: timedelta | None = None
+    RETENTION: timedelta | None = None
+    RETENTION_FAILED: timedelta | None = None
+    RETENTION_BATCHES: timedelta | None = None
+    RETENTION_WORKERS: timedelta | None = timedelta(days=7)
 
 
-_KEYS: dict[str, Any] = {field.name: type(field.default) for field in fields(Settings)}
+_OPTIONAL = {field.name for field in fields(Settings) if str(field.type).endswith("| None")}
+_KEYS: dict[str, Any] = {
+    field.name: timedelta if field.name in _OPTIONAL else type(field.default)
+    for field in fields(Settings)
+}
 
 
 @cache
@@ -76,7 +98,18 @@ def _read(key: Any, value: Any) -> Any:
         close = difflib.get_close_matches(str(key).upper(), _KEYS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
+    if value is None and key in _OPTIONAL:
+        return None
     kind = _KEYS[key]
+    if key == "MISFIRE":
+        if value in ("run", "skip"):
+            return value
+        if isinstance(value, str):
+            raise ImproperlyConfigured(
+                "DJANGO_AGENDA['MISFIRE'] must be 'run', 'skip', a timedelta or a number of"
+                f" seconds, not {value!r}."
+            )
+        kind = timedelta
     if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
         value = timedelta(seconds=value)
     if not isinstance(value, kind) or isinstance(value, bool):

@@ -6,6 +6,7 @@
     ├── BrokerUnavailable                Redis refused, or could not be reached
     ├── ExecutionFailed                  what was waited for failed, or was missed
     ├── ExecutionCancelled               what was waited for was cancelled or skipped
+    ├── OutsideTask (also a RuntimeError)  `current` was used where no task runs
     └── ServerMissing                    no Redis or Valkey binary for the embedded server
 
 Misuse of an argument is a ValueError or a TypeError, a bad setting Django's ImproperlyConfigured.
@@ -71,6 +72,10 @@ class ExecutionCancelled(AgendaError):
     def __init__(self, execution: Execution) -> None:
         super().__init__(f"Execution {execution.pk} was {execution.status}")
         self.execution = execution
+
+
+class OutsideTask(AgendaError, RuntimeError):
+    """Say that `current` was used where no worker runs a task."""
 
 
 class ServerMissing(AgendaError):

@@ -38,6 +38,13 @@ def log_refused(*, error: Exception, count: int, **_: Any) -> None:
     logger.warning("broker_refused count=%d error=%r", count, str(error), extra={"count": count})
 
 
+@receiver(signals.batch_paused)
+def log_paused(*, batch_id: int, reason: str, **_: Any) -> None:
+    """Warn of a batch that paused itself; say it of one that somebody paused."""
+    level = logging.WARNING if reason else logging.INFO
+    logger.log(level, "batch_paused id=%d reason=%r", batch_id, reason, extra={"batch": batch_id})
+
+
 @receiver(signals.trouble_began)
 def log_trouble(*, part: str, error: Exception, **_: Any) -> None:
     """Warn once that a server cannot be used; the worker goes on trying."""

@@ -5,6 +5,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
 
     batch_scattered       batch
     batch_finished        batch_id, status
+    batch_paused          batch_id, reason (empty when somebody paused it)
     execution_scheduled   entries: the broker entries of one chunk that Redis has taken
     execution_started     claim (id, task_name, attempt ...), worker
     execution_retried     outcome, due_at
@@ -24,6 +25,7 @@ from django.dispatch import Signal
 
 batch_scattered = Signal()
 batch_finished = Signal()
+batch_paused = Signal()
 execution_scheduled = Signal()
 execution_started = Signal()
 execution_retried = Signal()

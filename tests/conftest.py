@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.db import connection
+from django.utils import translation
 
 from tests import servers
 
@@ -108,3 +109,10 @@ def no_key_is_forgotten(redis_server: RedisServer) -> Iterator[None]:
     keys = redis_server.eternal_keys()
     live = Execution.objects.filter(status__in=["pending", "scheduled", "running"])
     assert not keys or live.exists(), f"These keys live forever: {keys}"
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """Forget the language of the last request, which Django keeps for the thread."""
+    yield
+    translation.deactivate()

@@ -131,7 +131,8 @@ def start_mariadb() -> str:
     server, install = (_find_mariadb(name) for name in ("mariadbd", "mariadb-install-db"))
     folder = _make_folder()
     me = pwd.getpwuid(os.getuid()).pw_name
-    common = [f"--datadir={folder}/data", f"--user={me}"]
+    # A tmpdir of its own: two that are set up at once would remove each other's tables.
+    common = [f"--datadir={folder}/data", f"--tmpdir={folder}", f"--user={me}"]
     _run([install, "--no-defaults", *common, "--auth-root-authentication-method=normal"])
     socket = f"{folder}/mariadb.sock"
     options = [f"--socket={socket}", "--skip-networking", f"--pid-file={folder}/mariadb.pid"]

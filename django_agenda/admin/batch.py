@@ -32,7 +32,7 @@ class BatchList(LeanList):
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Leave out what the list does not show."""
-        return super().get_queryset(request, *args, **kwargs).defer("rollup", "enqueue_error")
+        return super().get_queryset(request, *args, **kwargs).defer("enqueue_error")
 
     def get_results(self, request: HttpRequest) -> None:
         """Draw the plans of the rows that are shown."""

@@ -10,9 +10,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.rollup import rollup_of
 
 from . import charts, wording
 from .failures import Group, find_failures
+from .pruned import with_pruned_failures
 from .slices import cut
 from .span import MILLISECOND, Span
 from .states import OUTCOMES, State
@@ -48,8 +50,13 @@ def failure_rows(
     batch = subject.batch
     whole = Span(0, max(-(-batch.over // MILLISECOND), 1))
     found = find_failures(subject.rows, cut(whole, None))
+    if batch.rollup:
+        found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)
-    rows = [_row(admin, subject, group, may_follow=may_follow) for group in found.groups]
+    rows = [
+        _row(admin, subject, group, may_follow=may_follow and not group.is_pruned)
+        for group in found.groups
+    ]
     return rows, found.more
 
 

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
 from .lateness import Sketch, Started, Times, estimate, lag_steps, times_of
+from .pruned import pruned_cells, with_pruned, with_pruned_times
 from .slices import Grid, Histogram, coarser, cut, histogram
 from .span import MILLISECOND, SHORTEST_MS, Span
 from .timeline.axis import Axis
@@ -73,6 +75,8 @@ class Timeline:
 def build(subject: Subject) -> Timeline:
     """Run at most four statements, however many executions there are."""
     fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+    if subject.batch.rollup:
+        return _of_pruned(subject, fine, rollup_of(subject.batch))
     detail = detail_for(fine.total)
     shown = coarser(fine) if detail == "rows" else fine
     material = _frame(subject, shown, detail)
@@ -81,10 +85,26 @@ def build(subject: Subject) -> Timeline:
     elif detail == "dots":
         material, times = _with_dots(subject, material, shown.grid)
     else:
-        material, times = _with_cells(subject, material, shown.grid)
+        cells = lag_steps(subject.rows, shown.grid)
+        times = estimate(subject.rows, shown.grid, cells)
+        material = _with_cells(material, shown.grid, cells, times)
+    return _timeline(material, shown, times)
+
+
+def _of_pruned(subject: Subject, fine: Histogram, rollup: Rollup) -> Timeline:
+    """Draw what was pruned as a density; the numbers are those of the whole batch."""
+    shown = coarser(with_pruned(fine, rollup))
+    left = lag_steps(subject.rows, shown.grid)
+    times = with_pruned_times(estimate(subject.rows, shown.grid, left), rollup)
+    cells = left + pruned_cells(rollup, shown.grid)
+    material = _with_cells(_frame(subject, shown, "density"), shown.grid, cells, times)
+    return _timeline(material, shown, times)
+
+
+def _timeline(material: Material, shown: Histogram, times: Times) -> Timeline:
     return Timeline(
         drawing=draw(material),
-        detail=detail,
+        detail=material.detail,
         histogram=shown,
         times=times,
         slice_length=wording.duration(shown.grid.width_ms),
@@ -222,9 +242,9 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
     return replace(material, dots=marks, idle=idle, longest_lag_ms=longest), times
 
 
-def _with_cells(subject: Subject, material: Material, grid: Grid) -> tuple[Material, Times]:
-    cells = lag_steps(subject.rows, grid)
-    times = estimate(subject.rows, grid, cells)
+def _with_cells(
+    material: Material, grid: Grid, cells: Sequence[tuple[int, int, int]], times: Times
+) -> Material:
     columns: dict[int, list[tuple[int, int]]] = {}
     for place, step, many in cells:
         columns.setdefault(place, []).append((step, many))
@@ -237,4 +257,4 @@ def _with_cells(subject: Subject, material: Material, grid: Grid) -> tuple[Mater
         for _name, share in QUANTILES
     ]
     longest = times.longest_lag_ms
-    return replace(material, cells=cells, quantiles=quantiles, longest_lag_ms=longest), times
+    return replace(material, cells=cells, quantiles=quantiles, longest_lag_ms=longest)

@@ -19,7 +19,7 @@ _READ = ("position", "status", "failed_stage", "error_class", "error_message", "
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Hold one problem: how many met it, when, and one of them."""
+    """Hold one problem: how many met it, when, and one of them (not a row if it was pruned)."""
 
     fingerprint: str
     sample: Execution
@@ -27,6 +27,7 @@ class Group:
     retrying: int
     first_ms: int
     last_ms: int
+    is_pruned: bool = False
     line: list[int] = field(default_factory=lambda: [0] * FEW)
 
     @property

@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 from django.db.models import Case, Count, F, Max, Min, QuerySet, Value, When
 
 from django_agenda.models.execution import Execution
+from django_agenda.timing.steps import STEPS, step_width
 
 from .slices import Grid
-
-# Below so many milliseconds, steps of so many: 4 % of a decade, and finer at the bottom.
-_DECADES: tuple[int, ...] = tuple(10**power for power in range(3, 10))
-_STEPS: tuple[tuple[int, int], ...] = ((20, 1), (100, 4), *((top, top // 25) for top in _DECADES))
 
 
 class Sketch(NamedTuple):
@@ -54,14 +51,6 @@ class Started(NamedTuple):
     planned_ms: int
     lag_ms: int
     run_ms: int | None
-
-
-def step_width(low: int) -> int:
-    """Return the width of the step that begins there."""
-    for top, width in _STEPS:
-        if low < top:
-            return width
-    return _STEPS[-1][1]
 
 
 def exact_sketch(durations: Iterable[int]) -> Sketch:
@@ -127,7 +116,7 @@ def _started(rows: QuerySet[Execution], grid: Grid) -> QuerySet[Execution]:
 
 def _step(field: str) -> Any:
     """Return the SQL for the bottom of a duration's step."""
-    *lower, (_, highest) = _STEPS
+    *lower, (_, highest) = STEPS
     return Case(
         When(**{f"{field}__isnull": True}, then=Value(None)),
         *(When(**{f"{field}__lt": top}, then=F(field) - F(field) % width) for top, width in lower),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import charts
 from .span import MILLISECOND
@@ -44,7 +45,17 @@ def plan_sparks(batches: Sequence[Batch]) -> dict[int, SafeString]:
     for pk, start, status, many in found:
         line = counts.setdefault(pk, {}).setdefault(status, [0] * COLUMNS)
         line[min(max(start // widths[pk], 0), COLUMNS - 1)] += many
+    for batch in batches:
+        if batch.rollup and batch.pk in widths:
+            _add_pruned(counts.setdefault(batch.pk, {}), rollup_of(batch), widths[batch.pk])
     return {pk: charts.spark(_ordered(lines), _("Plan by outcome")) for pk, lines in counts.items()}
+
+
+def _add_pruned(lines: dict[str, list[int]], rollup: Rollup, width: int) -> None:
+    for status, slices in rollup.counts.items():
+        line = lines.setdefault(status, [0] * COLUMNS)
+        for place, many in slices.items():
+            line[min(place * rollup.width_ms // width, COLUMNS - 1)] += many
 
 
 def _ordered(lines: dict[str, list[int]]) -> dict[str, list[int]]:

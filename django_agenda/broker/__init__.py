@@ -10,6 +10,7 @@ decides who runs it.
     {prefix}:wake:<queue>    list         at most one token: the head became earlier
     {prefix}:wake            list         at most one token: there is a new queue
     {prefix}:queues          set          names of the queues that were ever used
+    {prefix}:paused          set          names of the queues that nothing is popped from
     {prefix}:filled          string       run_id of the server that holds everything
 
 All keys share one hash tag, so that they live on one node of a cluster.

@@ -61,12 +61,34 @@ def claim(queue_names: Sequence[str], *, limit: int, ahead: int, reach_ms: int) 
         for queue_name in queue_names
         for key in (keys.due(queue_name), keys.ready(queue_name), keys.wake(queue_name))
     ]
+    named.append(keys.paused())
     with _errors_named():
         now_us, more, next_due, *ids = script("claim").run(
-            client(), named, (limit, ahead, reach_ms)
+            client(), named, (limit, ahead, reach_ms, *queue_names)
         )
     own = [id_ for id_ in ids if _ID.fullmatch(id_)]  # what others wrote there is dropped
     return Claims(int(now_us), bool(more), None if next_due < 0 else next_due, own)
+
+
+def pause(queue_names: Collection[str]) -> None:
+    """Pop nothing more from these queues; what they hold stays in."""
+    if queue_names:
+        with _errors_named():
+            client().sadd(keys.paused(), *queue_names)
+
+
+def resume(queue_names: Collection[str]) -> None:
+    """Pop from these queues again, and wake a worker for each."""
+    with _errors_named():
+        for queue_name in queue_names:
+            client().srem(keys.paused(), queue_name)
+            script("wake").run(client(), (keys.wake(queue_name),), ())
+
+
+def paused_queues() -> set[str]:
+    """Return the names of the queues that nothing is popped from."""
+    with _errors_named():
+        return set(map(str, client().smembers(keys.paused())))
 
 
 def remove(entries: Iterable[tuple[str, str]]) -> None:
@@ -94,6 +116,36 @@ def missing(entries: Collection[Entry]) -> list[Entry]:
             held = zip(group, due, ready, strict=True)
             lacking += [entry for entry, one, other in held if one is None and other is None]
     return lacking
+
+
+def astray(entries: Collection[Entry]) -> list[Entry]:
+    """Return those entries that the server does not hold, or holds at another moment."""
+    found: list[Entry] = []
+    by_queue: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_queue[entry.queue_name].append(entry)
+    with _errors_named():
+        for queue_name, group in by_queue.items():
+            ids = [entry.id for entry in group]
+            due = client().zmscore(keys.due(queue_name), ids)
+            ready = client().zmscore(keys.ready(queue_name), ids)
+            for entry, score, rank in zip(group, due, ready, strict=True):
+                is_right = score is not None and int(score) // 256 == entry.due_ms
+                if not is_right and rank is None:
+                    found.append(entry)
+    return found
+
+
+def held(queue_name: str, size: int) -> Iterator[list[str]]:
+    """Walk over the ids that a queue holds, about `size` at a time; some may come twice."""
+    for key in (keys.due(queue_name), keys.ready(queue_name)):
+        cursor = 0
+        while True:
+            with _errors_named():
+                cursor, found = client().zscan(key, cursor, count=size)
+            yield [id_ for id_, _ in found if isinstance(id_, str) and _ID.fullmatch(id_)]
+            if not cursor:
+                break
 
 
 def queue_names() -> list[str]:
@@ -130,7 +182,7 @@ def is_filled(*, same_server: bool = True) -> bool:
         mark = client().get(keys.filled())
         if same_server:
             return bool(mark == _run_id())
-        return mark is not None and not mark.startswith(_FILLING)
+        return mark is not None and not str(mark).startswith(_FILLING)
 
 
 def begin_filling() -> str:

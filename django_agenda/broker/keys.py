@@ -34,6 +34,11 @@ def queues() -> str:
     return _key("queues")
 
 
+def paused() -> str:
+    """Name the set of paused queues."""
+    return _key("paused")
+
+
 def filled() -> str:
     """Name the mark of the server that was told of everything."""
     return _key("filled")

@@ -6,6 +6,7 @@ from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
 from .fleet import Fleet
+from .paused_queue import PausedQueue
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Fleet", "Worker"]
+__all__ = ["Attempt", "Batch", "Execution", "Fleet", "PausedQueue", "Worker"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
 
 from asgiref.sync import sync_to_async
 from django.db import models
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django_agenda.clock import now
 
 from . import verbs
-from .fields import ExactCharField, LabelsField
+from .fields import ExactCharField, LabelsField, SparseIndex
 
 
 def _status_rule() -> Case:
@@ -40,6 +40,10 @@ class Batch(models.Model):
     The eight counts always add up to `total` and equal the rows: they change in the transaction
     that changes the rows. The database itself derives `status` from them. `enqueued` counts what
     the broker was told of; `told_until` is the position until which it was: the outbox's mark.
+
+    `paused_at` holds a batch at once: every claim looks at it under the batch's lock. The rows
+    follow chunk by chunk, and `settling_since` is set until they have. The forgiven failures and
+    outcomes are those before the last resume(): `max_failures` counts from there.
     """
 
     class Status(models.TextChoices):
@@ -88,6 +92,9 @@ class Batch(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True)
     pause_reason = models.CharField(max_length=255, blank=True, default="")
+    settling_since = models.DateTimeField(null=True, blank=True, editable=False)
+    forgiven_failures = models.PositiveIntegerField(default=0, editable=False)
+    forgiven_outcomes = models.PositiveIntegerField(default=0, editable=False)
     enqueued = models.PositiveIntegerField(_("enqueued"), default=0)
     told_until = models.PositiveIntegerField(default=0, editable=False)
     enqueue_error = models.TextField(_("enqueue error"), blank=True, default="")
@@ -114,7 +121,14 @@ class Batch(models.Model):
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
         ordering = ("-id",)
-        indexes = (models.Index(fields=("status", "created_at"), name="agenda_batch_status"),)
+        indexes = (
+            models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
+            SparseIndex(
+                "settling_since",
+                name="agenda_batch_settling",
+                where=Q(settling_since__isnull=False),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name or f"batch {self.pk}"
@@ -145,14 +159,78 @@ class Batch(models.Model):
         counted = [f"{getattr(self, name)} {name}" for name in order if getattr(self, name)]
         return f"{', '.join(counted) or 'nothing to run'} of {self.total}"
 
-    def resume(self) -> None:
-        """Enqueue at once what never reached the broker, and refresh this instance.
+    def cancel(self) -> int:
+        """Cancel what waits, ask what runs to stop; return how many both were.
 
-        What the broker refuses again stays pending, with the new error on the batch.
+        What runs ends by itself (see `current.cancelled`), or, being a coroutine, by its
+        cancellation. All verbs are for any process at any time: each row is changed by a claim or
+        by the verb, never by both.
         """
-        verbs.resume_batch(self)
-        self.refresh_from_db()
+        return self._done_by(verbs.cancel_batch(self))
 
-    async def aresume(self) -> None:
+    def pause(self) -> int:
+        """Start nothing more of it; return how many executions are held.
+
+        What was claimed already runs to its end, and comes to rest if it is to be tried again.
+        """
+        return self._done_by(verbs.pause_batch(self))
+
+    def resume(self, over: timedelta | None = None) -> int:
+        """Let go of what the pause holds, enqueue what never reached the broker; return how many.
+
+        What is overdue by now runs at once, or is spread evenly over `over` from now; what has
+        expired meanwhile is missed, unless it was spread. What the broker refuses stays pending,
+        with the error on the batch. Members that were paused by themselves stay so.
+        """
+        return self._done_by(verbs.resume_batch(self, over))
+
+    def retry_failed(self, over: timedelta | None = None) -> int:
+        """Run again what failed or was missed, now or spread over `over`; return how many.
+
+        Reopens a batch that had ended. See ExecutionQuerySet.retry().
+        """
+        return self._done_by(verbs.retry_failed(self, over))
+
+    def respread(self, over: timedelta, start: datetime | None = None) -> int:
+        """Put everything that waits on a new even spread from `start` (now); return how many.
+
+        The batch's own `over` grows when the new spread ends later; what was held stays held.
+        """
+        return self._done_by(verbs.respread(self, over, start))
+
+    def wait(self, timeout: float | timedelta) -> Self:
+        """Return this instance, refreshed, once every execution has ended, however it did.
+
+        Raises TimeoutError after `timeout` (seconds or a timedelta). A paused batch does not end.
+        """
+        verbs.wait_for_batch(self, timeout)
+        return self
+
+    async def acancel(self) -> int:
+        """See cancel()."""
+        return await sync_to_async(self.cancel)()
+
+    async def apause(self) -> int:
+        """See pause()."""
+        return await sync_to_async(self.pause)()
+
+    async def aresume(self, over: timedelta | None = None) -> int:
         """See resume()."""
-        await sync_to_async(self.resume)()
+        return await sync_to_async(self.resume)(over)
+
+    async def aretry_failed(self, over: timedelta | None = None) -> int:
+        """See retry_failed()."""
+        return await sync_to_async(self.retry_failed)(over)
+
+    async def arespread(self, over: timedelta, start: datetime | None = None) -> int:
+        """See respread()."""
+        return await sync_to_async(self.respread)(over, start)
+
+    async def await_end(self, timeout: float | timedelta | None = None) -> Self:
+        """See wait(); without a time-out it waits for as long as it takes."""
+        await verbs.await_batch(self, timeout)
+        return self
+
+    def _done_by(self, count: int) -> int:
+        self.refresh_from_db()
+        return count

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .dialects import Statement, dialect_for
+from .dialects import Dialect, Statement, dialect_for
 
 Row = Sequence[str | int | float | None]
 
@@ -91,6 +91,55 @@ def update(
     )
     with connection.cursor() as cursor:
         return dialect.update(cursor, statement, _encode(list(rows)), list(guard_params))
+
+
+def lock(
+    using: str, model: type[models.Model], ids: Sequence[str], columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Read those of these rows that nobody else has locked, and lock them till the commit."""
+    connection = connections[using]
+    dialect = dialect_for(connection)
+    key = _quoted(connection, model, "id")
+    picked = ", ".join(f"e.{_quoted(connection, model, name)}" for name in columns)
+    sql = (
+        f"SELECT {picked} FROM {_table(connection, model)} AS e"
+        f" JOIN {dialect.source(connection, model, ['id'])} ON e.{key} = x.id {dialect.locking}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_ids(ids)])
+        return list(cursor.fetchall())
+
+
+def delete(using: str, model: type[models.Model], column: str, ids: Sequence[str]) -> None:
+    """Delete the rows whose `column` is one of these ids, and nothing else.
+
+    No signal is sent and nothing cascades: whoever calls has seen to what refers to the rows.
+    """
+    connection = connections[using]
+    dialect = dialect_for(connection)
+    sql = dialect.delete(*_target(connection, model, column, dialect))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_ids(ids)])
+
+
+def clear(using: str, model: type[models.Model], column: str, ids: Sequence[str]) -> None:
+    """Empty a column where it is one of these ids."""
+    connection = connections[using]
+    dialect = dialect_for(connection)
+    sql = dialect.clear(*_target(connection, model, column, dialect))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_ids(ids)])
+
+
+def _target(
+    connection: BaseDatabaseWrapper, model: type[models.Model], column: str, dialect: Dialect
+) -> tuple[str, str, str, str]:
+    source = dialect.source(connection, model, [column])
+    return _table(connection, model), _quoted(connection, model, column), column, source
+
+
+def _ids(ids: Sequence[str]) -> str:
+    return _encode([[id_] for id_ in sorted(ids)])
 
 
 def _without_uniform(

@@ -28,7 +28,11 @@ class BatchState(NamedTuple):
     failed: int
     missed: int
     is_finished: bool
+    is_paused: bool
     status: str
+    max_failures: float | None
+    forgiven_failures: int
+    forgiven_outcomes: int
     on_success: str
     on_failure: str
     on_complete: str
@@ -76,7 +80,7 @@ def apply(using: str, deltas: Deltas) -> list[BatchState]:
             # First, because MySQL reads what earlier assignments of a statement have written.
             "finished_at": f"CASE WHEN {_ALL_ENDED} THEN x.finished_at END",
             "started_at": (
-                "CASE WHEN e.started_at IS NULL AND x.running > 0"
+                "CASE WHEN e.started_at IS NULL AND e.paused_at IS NULL AND x.running > 0"
                 " THEN x.started_at ELSE e.started_at END"
             ),
             "live_key": f"CASE WHEN {_ALL_ENDED} THEN NULL ELSE e.live_key END",
@@ -85,7 +89,11 @@ def apply(using: str, deltas: Deltas) -> list[BatchState]:
         },
         returning=_RETURNED,
     )
-    return [BatchState._make((*row[:5], row[5] is not None, *row[6:])) for row in found]
+    return [
+        BatchState._make((*row[:5], row[5] is not None, row[6] is not None, *row[7:]))
+        for row in found
+    ]
 
 
-_RETURNED = tuple("finished_at" if name == "is_finished" else name for name in BatchState._fields)
+_COLUMNS = {"is_finished": "finished_at", "is_paused": "paused_at"}
+_RETURNED = tuple(_COLUMNS.get(name, name) for name in BatchState._fields)

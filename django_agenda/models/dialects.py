@@ -42,11 +42,30 @@ class Dialect(Protocol):
     ) -> list[tuple[Any, ...]]:
         """Run the update and return what it changed."""
 
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        """Return a delete of the rows whose column is one of `x.name`."""
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        """Return an update that empties a column where it is one of `x.name`."""
+
+    locking: str
+    """What locks the rows `e` of a select, without waiting for those that are locked."""
+
 
 class _Returning:
     """Update and tell in one statement (PostgreSQL, SQLite from 3.35)."""
 
     returned = "e."
+
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        return f"DELETE FROM {table} WHERE {column} IN (SELECT x.{name} FROM {source})"
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        # A partial index is only taken when its condition is written down.
+        return (
+            f"UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL"
+            f" AND {column} IN (SELECT x.{name} FROM {source})"
+        )
 
     def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
         # WHERE TRUE keeps SQLite from reading ON CONFLICT as a join condition.
@@ -73,6 +92,8 @@ class _Returning:
 class PostgreSQL(_Returning):
     """PostgreSQL 14 and later."""
 
+    locking = "FOR UPDATE OF e SKIP LOCKED"
+
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
     ) -> str:
@@ -87,6 +108,7 @@ class SQLite(_Returning):
     """SQLite 3.35 and later."""
 
     returned = ""
+    locking = ""  # who writes has the whole database
 
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
@@ -100,6 +122,15 @@ class SQLite(_Returning):
 
 class MariaDB:
     """MariaDB 10.6 and MySQL 8.0 and later: lock, change, then read."""
+
+    locking = "FOR UPDATE SKIP LOCKED"
+
+    def delete(self, table: str, column: str, name: str, source: str) -> str:
+        return f"DELETE e FROM {table} AS e JOIN {source} ON e.{column} = x.{name}"
+
+    def clear(self, table: str, column: str, name: str, source: str) -> str:
+        joined = f"{table} AS e JOIN {source} ON e.{column} = x.{name}"
+        return f"UPDATE {joined} SET e.{column} = NULL"
 
     def source(
         self, connection: BaseDatabaseWrapper, model: type[models.Model], columns: Sequence[str]
@@ -120,8 +151,10 @@ class MariaDB:
         key, table = statement.key, statement.table
         joined = f"{table} AS e JOIN {statement.source} ON e.{key} = x.{statement.key_name}"
         lock = "FOR UPDATE SKIP LOCKED" if statement.skip_locked else "FOR UPDATE"
+        # The CASE as above: by the index on the status it would lock rows that are not asked for.
         cursor.execute(
-            f"SELECT e.{key} FROM {joined} WHERE {statement.guard} ORDER BY e.{key} {lock}",
+            f"SELECT e.{key} FROM {joined}"
+            f" WHERE CASE WHEN {statement.guard} THEN 1 ELSE 0 END = 1 ORDER BY e.{key} {lock}",
             [rows, *guard_params],
         )
         locked = [row[0] for row in cursor.fetchall()]
@@ -129,9 +162,11 @@ class MariaDB:
             return []
         changes = ", ".join(f"e.{name} = {sql}" for name, sql in statement.changes.items())
         marks = ", ".join(["%s"] * len(locked))
+        # By the key of `x`: by that of `e` it would visit, and lock, every row of the parameter.
+        given = [one if isinstance(one, int) else str(one).replace("-", "") for one in locked]
         cursor.execute(
-            f"UPDATE {joined} SET {changes} WHERE e.{key} IN ({marks})",
-            [rows, *statement.change_params, *locked],
+            f"UPDATE {joined} SET {changes} WHERE x.{statement.key_name} IN ({marks})",
+            [rows, *statement.change_params, *given],
         )
         returning = ", ".join(statement.returning)
         cursor.execute(f"SELECT {returning} FROM {table} WHERE {key} IN ({marks})", locked)

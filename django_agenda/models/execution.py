@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -13,27 +14,9 @@ from django_agenda.clock import now
 
 from . import verbs
 from .batch import Batch
+from .execution_set import ExecutionQuerySet
 from .fields import ExactCharField, LabelsField, PayloadField, SparseIndex
 from .identity import uuid7
-
-
-class ExecutionQuerySet(models.QuerySet["Execution"]):
-    """Name the sets of executions that people ask for."""
-
-    def live(self) -> Self:
-        """Keep those that hold their key: pending, scheduled or running."""
-        return self.filter(status__in=Execution.LIVE)
-
-    unfinished = live
-
-    def due(self) -> Self:
-        """Keep those whose moment has come and that no worker has taken."""
-        return self.filter(status__in=Execution.WAITING, due_at__lte=now())
-
-    def late(self, by: timedelta) -> Self:
-        """Keep those that started, or still wait, more than this after their moment."""
-        waiting = Q(status__in=Execution.WAITING, due_at__lt=now() - by)
-        return self.filter(waiting | Q(lag_ms__gt=by / timedelta(milliseconds=1)))
 
 
 class Execution(models.Model):
@@ -41,7 +24,9 @@ class Execution(models.Model):
 
     The row is the lock and `(claimed_by, attempts)` the fencing token: every statement that moves
     a status is guarded by them (see django_agenda.worker). Integers ending in `_ms` are
-    milliseconds; offsets count from the start of the batch.
+    milliseconds; offsets count from the start of the batch: `slot_offset_ms` is where the scatter
+    put it, `planned_offset_ms` where it was last planned to run (jitter, reschedule, respread).
+    `attempts_each` is how many tries one retry() grants: what max_attempts was at first.
     """
 
     class Status(models.TextChoices):
@@ -67,7 +52,10 @@ class Execution(models.Model):
 
     WAITING: ClassVar = (Status.SCHEDULED, Status.PENDING)
     LIVE: ClassVar = (*WAITING, Status.RUNNING)
+    RETRYABLE: ClassVar = (Status.FAILED, Status.MISSED, Status.CANCELLED)
     UNKNOWN_TASK: ClassVar = "unknown task"
+    PAUSED: ClassVar = "paused"
+    BATCH_PAUSED: ClassVar = "batch paused"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     batch = models.ForeignKey(
@@ -77,6 +65,7 @@ class Execution(models.Model):
         null=True,
         blank=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("batch"),
     )
     position = models.PositiveIntegerField(_("position"), default=0)
@@ -103,6 +92,7 @@ class Execution(models.Model):
         related_name="callbacks",
         null=True,
         db_index=False,
+        db_constraint=False,
         verbose_name=_("callback of"),
     )
 
@@ -120,9 +110,11 @@ class Execution(models.Model):
     held_at = models.DateTimeField(_("held since"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     max_attempts = models.PositiveIntegerField(_("max attempts"), default=1)
+    attempts_each = models.PositiveIntegerField(null=True, editable=False)
     crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)
     worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     claimed_by = models.UUIDField(null=True, editable=False)
+    cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
 
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -174,10 +166,65 @@ class Execution(models.Model):
     def __str__(self) -> str:
         return self.key or f"{self.task_name} {str(self.pk)[-12:]}"
 
+    @classmethod
+    def status_before_claim(cls, failed_stage: str) -> str:
+        """Return the status that a waiting row had, from a column that nothing else changes.
+
+        What the broker refused carries that as its error until it is enqueued or ends.
+        """
+        was_pending = failed_stage == cls.Stage.ENQUEUE
+        return (cls.Status.PENDING if was_pending else cls.Status.SCHEDULED).value
+
     @property
     def is_live(self) -> bool:
         """Tell whether it may still run, and so holds its key."""
         return self.status in self.LIVE
+
+    def cancel(self) -> bool:
+        """See ExecutionQuerySet.cancel(); tell whether it changed anything."""
+        return self._done_by(self._itself().cancel())
+
+    def pause(self) -> bool:
+        """See ExecutionQuerySet.pause(); tell whether it changed anything."""
+        return self._done_by(self._itself().pause())
+
+    def resume(self, over: timedelta | None = None) -> bool:
+        """See ExecutionQuerySet.resume(); tell whether it changed anything."""
+        return self._done_by(self._itself().resume(over))
+
+    def retry(self, over: timedelta | None = None) -> bool:
+        """See ExecutionQuerySet.retry(); tell whether it changed anything."""
+        return self._done_by(self._itself().retry(over))
+
+    def reschedule(
+        self,
+        *,
+        at: datetime | None = None,
+        by: timedelta | None = None,
+        over: timedelta | None = None,
+    ) -> bool:
+        """See ExecutionQuerySet.reschedule(); tell whether it changed anything."""
+        return self._done_by(self._itself().reschedule(at=at, by=by, over=over))
+
+    async def acancel(self) -> bool:
+        """See cancel()."""
+        return await sync_to_async(self.cancel)()
+
+    async def apause(self) -> bool:
+        """See pause()."""
+        return await sync_to_async(self.pause)()
+
+    async def aresume(self, over: timedelta | None = None) -> bool:
+        """See resume()."""
+        return await sync_to_async(self.resume)(over)
+
+    async def aretry(self, over: timedelta | None = None) -> bool:
+        """See retry()."""
+        return await sync_to_async(self.retry)(over)
+
+    async def areschedule(self, **when: Any) -> bool:
+        """See reschedule()."""
+        return await sync_to_async(self.reschedule)(**when)
 
     def wait(self, timeout: float | timedelta) -> Any:
         """Return its return value once it has succeeded.
@@ -196,3 +243,10 @@ class Execution(models.Model):
         if self.expires_ms is None:
             return None
         return due_at + timedelta(milliseconds=self.expires_ms)
+
+    def _itself(self) -> ExecutionQuerySet:
+        return Execution.objects.filter(pk=self.pk)
+
+    def _done_by(self, count: int) -> bool:
+        self.refresh_from_db()
+        return count > 0

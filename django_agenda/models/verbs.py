@@ -6,22 +6,83 @@ fetched when the verb is used. See docs/decisions/0003.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .batch import Batch
     from .execution import Execution
+    from .execution_set import ExecutionQuerySet
+
+
+def _count(room: str, verb: str, *args: Any) -> int:
+    return cast("int", getattr(_room(room), verb)(*args))
 
 
 def _room(verb: str) -> Any:
     return import_module(f"django_agenda.scheduling.{verb}")
 
 
-def resume_batch(batch: Batch) -> None:
+def cancel(executions: ExecutionQuerySet) -> int:
+    """See scheduling.cancel."""
+    return _count("cancel", "cancel", executions)
+
+
+def cancel_batch(batch: Batch) -> int:
+    """See scheduling.cancel."""
+    return _count("cancel", "cancel_batch", batch)
+
+
+def pause(executions: ExecutionQuerySet) -> int:
+    """See scheduling.pause."""
+    return _count("pause", "pause", executions)
+
+
+def pause_batch(batch: Batch) -> int:
+    """See scheduling.pause."""
+    return _count("pause", "pause_batch", batch)
+
+
+def resume(executions: ExecutionQuerySet, over: timedelta | None) -> int:
     """See scheduling.resume."""
-    _room("resume").resume(batch)
+    return _count("resume", "resume", executions, over)
+
+
+def resume_batch(batch: Batch, over: timedelta | None) -> int:
+    """See scheduling.resume."""
+    return _count("resume", "resume_batch", batch, over)
+
+
+def retry(executions: ExecutionQuerySet, over: timedelta | None) -> int:
+    """See scheduling.retry."""
+    return _count("retry", "retry", executions, over)
+
+
+def retry_failed(batch: Batch, over: timedelta | None) -> int:
+    """See scheduling.retry."""
+    return _count("retry", "retry_failed", batch, over)
+
+
+def reschedule(
+    executions: ExecutionQuerySet,
+    at: datetime | None,
+    by: timedelta | None,
+    over: timedelta | None,
+) -> int:
+    """See scheduling.reschedule."""
+    return _count("reschedule", "reschedule", executions, at, by, over)
+
+
+def reschedule_each(executions: ExecutionQuerySet, moments: Mapping[Any, datetime]) -> int:
+    """See scheduling.reschedule_each."""
+    return _count("reschedule_each", "reschedule_each", executions, moments)
+
+
+def respread(batch: Batch, over: timedelta, start: datetime | None) -> int:
+    """See scheduling.respread."""
+    return _count("respread", "respread", batch, over, start)
 
 
 def wait(execution: Execution, timeout: float | timedelta) -> Any:
@@ -32,3 +93,13 @@ def wait(execution: Execution, timeout: float | timedelta) -> Any:
 async def await_result(execution: Execution, timeout: float | timedelta | None) -> Any:
     """See scheduling.wait."""
     return await _room("wait").await_result(execution, timeout)
+
+
+def wait_for_batch(batch: Batch, timeout: float | timedelta) -> None:
+    """See scheduling.wait."""
+    _room("wait").wait_for_batch(batch, timeout)
+
+
+async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
+    """See scheduling.wait."""
+    await _room("wait").await_batch(batch, timeout)

@@ -17,6 +17,7 @@ from django_agenda.models.counters import BatchState
 from django_agenda.signals import batch_finished
 from django_agenda.tasks.registry import lookup
 
+from .breaker import trip
 from .write import Plan, Runnable, write
 
 SUCCESS, FAILURE, COMPLETE = 1, 2, 4
@@ -37,8 +38,10 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
     """Write the callbacks that these batches now owe, each at most once in a batch's life.
 
     Must run in the transaction that changed the counts, which holds the batches' locks. Returns
-    what is to be enqueued after the commit, at which `batch_finished` is sent as well.
+    what is to be enqueued after the commit, at which `batch_finished` is sent as well. Pauses
+    those whose `max_failures` is reached.
     """
+    trip(using, states)
     entries: list[Entry] = []
     if finished := [state for state in states if state.is_finished]:
         transaction.on_commit(partial(_announce, finished), using=using)

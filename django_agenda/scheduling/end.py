@@ -16,6 +16,7 @@ from django_agenda.clock import now
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import bulk, counters
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
 from .enqueue import enqueue
@@ -35,9 +36,10 @@ def end_waiting(
     Frees their keys, counts them, and withdraws them from the broker after the commit. Returns
     how many there were.
     """
-    withdrawn: list[tuple[str, str]] = []
-    moves: list[tuple[int | None, str, str]] = []
-    with transaction.atomic(using):
+
+    def end() -> int:
+        withdrawn: list[tuple[str, str]] = []
+        moves: list[tuple[int | None, str, str]] = []
         for before in Execution.WAITING:
             ended = bulk.update(
                 using,
@@ -59,7 +61,9 @@ def end_waiting(
             moves += [(row[2], before.value, status.value) for row in ended]
         callbacks = fire(using, counters.apply(using, counters.tally(moves)))
         transaction.on_commit(partial(_tell, withdrawn, callbacks), using=using)
-    return len(withdrawn)
+        return len(withdrawn)
+
+    return in_transaction(using, end)
 
 
 def _tell(withdrawn: list[tuple[str, str]], callbacks: list[Entry]) -> None:

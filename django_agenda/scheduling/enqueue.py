@@ -17,6 +17,7 @@ from django_agenda.models import bulk, counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.errors import class_name, fingerprint
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.signals import broker_refused, execution_scheduled
 
 # The columns in which a pending row says why it is.
@@ -34,16 +35,26 @@ class Waiting(NamedTuple):
 def enqueue(entries: Sequence[Entry]) -> int:
     """Put entries into the broker, and move those that it holds; return how many are new.
 
-    Everything that is to run comes through here, after its row was committed. Raises
-    BrokerUnavailable; what was taken until then stays in, and enqueueing again is harmless.
+    Everything that is to run comes through here, after its row was committed. What lies beyond
+    HORIZON is passed over: the caretaker feeds it in time. Raises BrokerUnavailable; what was
+    taken until then stays in, and enqueueing again is harmless.
     """
     size = get_settings().CHUNK_SIZE
+    entries = _within_horizon(entries)
     added = 0
     for first in range(0, len(entries), size):
         chunk = entries[first : first + size]
         added += broker.add(chunk)
         execution_scheduled.send_robust(Execution, entries=chunk)
     return added
+
+
+def _within_horizon(entries: Sequence[Entry]) -> Sequence[Entry]:
+    horizon = get_settings().HORIZON
+    if horizon is None:
+        return entries
+    last = due_ms(now() + horizon)
+    return [entry for entry in entries if entry.due_ms <= last]
 
 
 def enqueue_batch(using: str, batch_id: int) -> BrokerUnavailable | None:
@@ -82,7 +93,8 @@ def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
 
 def accept(using: str, ids: Sequence[str]) -> None:
     """Make those of these rows that are `pending` scheduled again: the broker has them now."""
-    with transaction.atomic(using):
+
+    def accept_those() -> None:
         accepted = bulk.update(
             using,
             Execution,
@@ -93,6 +105,8 @@ def accept(using: str, ids: Sequence[str]) -> None:
             returning=("batch",),
         )
         counters.apply(using, counters.tally((row[0], "pending", "scheduled") for row in accepted))
+
+    in_transaction(using, accept_those)
 
 
 def entry_of(execution: Execution) -> Entry:

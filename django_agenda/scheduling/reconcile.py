@@ -17,6 +17,7 @@ from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.paused_queue import PausedQueue
 
 from .enqueue import accept, enqueue, enqueue_batch, entry_of
 from .miss import miss
@@ -85,6 +86,7 @@ class Overdue:
         overdue = _rows(self._using).filter(
             status__in=Execution.WAITING, due_at__lt=now() - OVERDUE_AFTER
         )
+        overdue = overdue.exclude(queue_name__in=_paused(self._using))
         lost = _missing(overdue.filter(pk__in=self._suspects)) if self._suspects else []
         _enqueue(self._using, lost)
         page = overdue if self._from is None else overdue.filter(due_at__gte=self._from)
@@ -103,26 +105,42 @@ def _missing(rows: Iterable[Execution]) -> list[Execution]:
 def miss_expired(using: str) -> int:
     """End what waits and has expired."""
     moment = now()
-    rows = Execution.objects.using(using).filter(
-        held_by__in=("", Execution.UNKNOWN_TASK),
-        status__in=Execution.WAITING,
-        due_at__lt=moment,
-        expires_at__lt=moment,
+    rows = (
+        Execution.objects.using(using)
+        .filter(
+            held_by__in=("", Execution.UNKNOWN_TASK),
+            status__in=Execution.WAITING,
+            due_at__lt=moment,
+            expires_at__lt=moment,
+        )
+        .exclude(queue_name__in=_paused(using))
     )
     ids = [id_.hex for id_ in rows.values_list("pk", flat=True)[: get_settings().CHUNK_SIZE]]
     return miss(using, ids, moment) if ids else 0
 
 
+def tell_paused(using: str) -> int:
+    """Make the broker pause the queues that are, and no others; return how many it got wrong."""
+    paused, known = set(_paused(using)), broker.paused_queues()
+    broker.pause(paused - known)
+    broker.resume(known - paused)
+    return len(paused ^ known)
+
+
 def refill(using: str) -> int:
     """Enqueue everything that waits, in the order of due times, and note that it was done.
 
-    Returns how many the broker had not. A server that forgets everything meanwhile is not noted.
+    With HORIZON only what is due within it. Returns how many the broker had not. A server that
+    forgets everything meanwhile is not noted.
     """
     note = broker.begin_filling()
+    tell_paused(using)
     size = get_settings().CHUNK_SIZE
+    horizon = get_settings().HORIZON
+    within = Q() if horizon is None else Q(due_at__lte=now() + horizon)
     count = 0
     for status in Execution.WAITING:
-        rows = _rows(using).filter(status=status).order_by("due_at", "pk")
+        rows = _rows(using).filter(within, status=status).order_by("due_at", "pk")
         page = rows
         while found := list(page[:size]):
             count += _enqueue(using, found)
@@ -142,3 +160,7 @@ def _enqueue(using: str, rows: Sequence[Execution]) -> int:
 
 def _rows(using: str) -> QuerySet[Execution]:
     return Execution.objects.using(using).filter(held_by="").only(*_READ)
+
+
+def _paused(using: str) -> QuerySet[PausedQueue, str]:
+    return PausedQueue.objects.using(using).order_by().values_list("name", flat=True)

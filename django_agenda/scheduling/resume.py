@@ -1,17 +1,85 @@
-"""Go on with a batch that the broker has not wholly taken."""
+"""Let go of what a pause holds, and of what the broker has not wholly taken."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
-from django.db import transaction
+from django.db import connections, transaction
+from django.db.models import QuerySet
 
+from django_agenda.clock import now
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 
+from .change import Changed, carry_out, collect
 from .enqueue import enqueue_batch
+from .hold import hold, release
+from .mark import mark_resumed
+from .moments import check_over, spread_over
+from .move import move
+from .settle import settle, sweep
 
 
-def resume(batch: Batch) -> None:
-    """Enqueue what is pending or was never told, after the commit of a running transaction."""
+def resume(executions: QuerySet[Execution], over: timedelta | None = None) -> int:
+    """See ExecutionQuerySet.resume()."""
+    using = executions.db
+    held = executions.filter(status__in=Execution.WAITING, held_by=Execution.PAUSED)
+    if over is not None:
+        _spread(using, held, check_over(over))
+    return carry_out(using, collect(held), partial(_resume, using))
+
+
+def _resume(using: str, ids: list[str]) -> Changed:
+    released = release(using, ids, Execution.PAUSED)
+    paused = _lock_paused(using, {one.batch_id for one in released if one.batch_id is not None})
+    members = [one.entry.id for one in released if one.batch_id in paused]
+    if members:
+        hold(using, members, Execution.BATCH_PAUSED)
+    free = [one for one in released if one.batch_id not in paused]
+    # Those that are pending are enqueued by the caretaker.
+    told = [one.entry for one in free if one.status == Execution.Status.SCHEDULED]
+    return Changed(count=len(free), entries=told)
+
+
+def _lock_paused(using: str, batch_ids: set[int]) -> set[int | None]:
+    """Return those that are paused, and keep them so until the commit."""
+    found = Batch.objects.using(using).filter(pk__in=batch_ids, paused_at__isnull=False)
+    return set(found.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+
+def resume_batch(batch: Batch, over: timedelta | None = None) -> int:
+    """See Batch.resume(). Moments are changed first, while nothing can be started."""
     using = batch._state.db or "default"
-    transaction.on_commit(partial(enqueue_batch, using, batch.pk), using=using)
+    if over is not None:
+        check_over(over)
+        waiting = Execution.objects.using(using).filter(batch=batch, status__in=Execution.WAITING)
+        _spread(using, waiting.exclude(held_by=Execution.PAUSED), over)
+    if not Batch.objects.using(using).filter(pk=batch.pk, paused_at__isnull=False).exists():
+        return _enqueue(using, batch.pk)
+    if not connections[using].in_atomic_block:
+        mark_resumed(using, batch.pk)
+        return settle(using, batch.pk)
+    with transaction.atomic(using):
+        count = sweep(using, batch.pk, is_paused=False, verify=False)
+        mark_resumed(using, batch.pk)
+        transaction.on_commit(partial(settle, using, batch.pk), using=using)
+    return count
+
+
+def _enqueue(using: str, batch_id: int) -> int:
+    """Enqueue what is pending or was never told, after the commit of a running transaction."""
+    before = _untold(using, batch_id)
+    transaction.on_commit(partial(enqueue_batch, using, batch_id), using=using)
+    return max(0, before - _untold(using, batch_id))
+
+
+def _untold(using: str, batch_id: int) -> int:
+    batch = Batch.objects.using(using).get(pk=batch_id)
+    return batch.pending + batch.total - batch.told_until
+
+
+def _spread(using: str, rows: QuerySet[Execution], over: timedelta) -> None:
+    moment = now()
+    ids = collect(rows.filter(due_at__lte=moment), "due_at", "pk")
+    move(using, ids, spread_over(len(ids), moment, over))

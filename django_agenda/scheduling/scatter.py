@@ -16,6 +16,7 @@ from django_agenda.conf import get_settings
 from django_agenda.exceptions import BrokerUnavailable, PartiallyScheduled
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
+from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.signals import batch_scattered
 from django_agenda.tasks.call import Call, check_key, labels_text
@@ -25,6 +26,7 @@ from django_agenda.tasks.task import Task, check_priority, check_queue_name
 from django_agenda.timing.spread import Slot
 from django_agenda.timing.window import Window
 
+from .breaker import check_max_failures
 from .callbacks import fire
 from .enqueue import enqueue, enqueue_batch
 from .write import Overrides, Place, Plan, write, write_skipped
@@ -55,11 +57,6 @@ class Options:
         **rest: Any,
     ) -> Self:
         """Check every option; the error names the one that is wrong."""
-        if max_failures is not None:
-            raise NotImplementedError(
-                "'max_failures' is not enforced by this version, so"
-                f" {max_failures!r} is refused rather than ignored"
-            )
         if not isinstance(name, str):
             raise TypeError(f"'name' must be a text, not {name!r}")
         if len(name) > 255:
@@ -71,6 +68,7 @@ class Options:
         }
         columns: dict[str, Any] = {"name": name, "key": check_key(key), **callbacks}
         columns["labels"] = list(labels)
+        columns["max_failures"] = check_max_failures(max_failures)
         columns |= {"jitter": rest["jitter"], "seed": _check_seed(rest["seed"])}
         columns["strategy"] = strategy if isinstance(strategy, str) else _name_of(strategy)
         overrides = Overrides(
@@ -85,7 +83,7 @@ def scatter(
     calls: Iterable[Call],
     count: int,
     window: Window,
-    slots: Iterator[Slot],
+    slots: Callable[[], Iterator[Slot]],
     options: Options,
     *,
     progress: Progress | None = None,
@@ -98,20 +96,28 @@ def scatter(
         for call in calls:
             tasks.of(_checked(call))
     told: list[BrokerUnavailable] = []
-    in_transaction = transaction.get_connection(using).in_atomic_block
-    with transaction.atomic(using):
+
+    def write_down() -> Batch:
         batch, is_new = _open(using, count, window, options)
         if is_new:
-            plans = _plans(calls, slots, window, options, tasks)
+            plans = _plans(calls, slots(), window, options, tasks)
             _write_all(using, batch, plans, count, options, progress)
             callbacks = _close_if_ended(using, batch)
             tell = partial(_tell, using, batch.pk, callbacks, told)
             transaction.on_commit(tell, using=using)
+        return batch
+
+    is_inner = transaction.get_connection(using).in_atomic_block
+    if isinstance(calls, list):
+        batch = in_transaction(using, write_down)
+    else:
+        # What an iterator gave is gone, so there is no second try.
+        with transaction.atomic(using):
+            batch = write_down()
     batch.refresh_from_db(using=using)
-    if strict and told and not in_transaction:
-        raise PartiallyScheduled(batch, scheduled=batch.enqueued, pending=batch.pending) from told[
-            0
-        ]
+    if strict and told and not is_inner:
+        refused = PartiallyScheduled(batch, scheduled=batch.enqueued, pending=batch.pending)
+        raise refused from told[0]
     return batch
 
 

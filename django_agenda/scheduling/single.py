@@ -15,12 +15,13 @@ from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.tasks.call import Call, check_key, labels_text
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 
-from .cancel import cancel
+from .cancel import cancel_waiting
 from .enqueue import enqueue, entry_of, refuse
 from .write import Plan, write
 
@@ -70,9 +71,10 @@ def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
     moment = now()
     plans = [_plan(index, call, moment) for index, call in enumerate(calls)]
     size = get_settings().CHUNK_SIZE
-    ids: list[str] = []
-    entries: list[Entry] = []
-    with transaction.atomic(using):
+
+    def write_all() -> list[str]:
+        ids: list[str] = []
+        entries: list[Entry] = []
         for first in range(0, len(plans), size):
             chunk = plans[first : first + size]
             if replace:
@@ -81,7 +83,9 @@ def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
             ids += chunk_ids
             entries += new
         transaction.on_commit(partial(_tell, using, entries), using=using)
-    return _fetch(using, ids)
+        return ids
+
+    return _fetch(using, in_transaction(using, write_all))
 
 
 def _plan(index: int, call: Call, moment: datetime) -> Plan:
@@ -130,7 +134,7 @@ def _take_key(using: str, plan: Plan, *, replace: bool) -> tuple[str, bool]:
 
 def _end_waiting(using: str, plans: Sequence[Plan]) -> None:
     keys = [plan.key for plan in plans if plan.key is not None]
-    cancel(Execution.objects.using(using).filter(live_key__in=keys))
+    cancel_waiting(Execution.objects.using(using).filter(live_key__in=keys))
 
 
 def _tell(using: str, entries: Sequence[Entry]) -> None:

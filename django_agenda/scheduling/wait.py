@@ -10,6 +10,7 @@ from typing import Any
 
 from django_agenda.clock import monotonic
 from django_agenda.exceptions import ExecutionCancelled, ExecutionFailed
+from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 FIRST_PAUSE = 0.05
@@ -36,6 +37,26 @@ async def await_result(execution: Execution, timeout: float | timedelta | None) 
     raise _too_late(execution, timeout)
 
 
+def wait_for_batch(batch: Batch, timeout: float | timedelta) -> None:
+    """See Batch.wait()."""
+    for pause in _pauses(timeout):
+        batch.refresh_from_db()
+        if batch.is_finished:
+            return
+        threading.Event().wait(pause)
+    raise _batch_too_late(batch, timeout)
+
+
+async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
+    """See Batch.await_end()."""
+    for pause in _pauses(timeout):
+        await batch.arefresh_from_db()
+        if batch.is_finished:
+            return
+        await asyncio.sleep(pause)
+    raise _batch_too_late(batch, timeout)
+
+
 def _pauses(timeout: float | timedelta | None) -> Iterator[float]:
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     deadline = None if seconds is None else monotonic() + seconds
@@ -57,3 +78,7 @@ def _result(execution: Execution) -> Any:
 
 def _too_late(execution: Execution, timeout: object) -> TimeoutError:
     return TimeoutError(f"Execution {execution.pk} is {execution.status} after {timeout}")
+
+
+def _batch_too_late(batch: Batch, timeout: object) -> TimeoutError:
+    return TimeoutError(f"Batch {batch.pk} is {batch.status} after {timeout}: {batch.describe()}")

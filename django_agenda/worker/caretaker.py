@@ -15,6 +15,9 @@ from django_agenda.exceptions import BrokerUnavailable, UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.feed import Feed
+from django_agenda.scheduling.retention import Retention
+from django_agenda.scheduling.settle import settle_all
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -63,6 +66,8 @@ class Caretaker:
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
         self._overdue = reconcile.Overdue(using)
+        self._feed = Feed(using)
+        self._retention = Retention(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
@@ -73,6 +78,8 @@ class Caretaker:
         if lead(self._using, self._heart.worker.pk, self._lead) or is_new:
             self._heal_rows()
             self._heal_broker()
+            self._feed.enqueue()
+            self._retention.prune()
         return self._interval
 
     def _heal_rows(self) -> None:
@@ -88,10 +95,12 @@ class Caretaker:
         if monotonic() >= self._unknown_at:
             self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)
             _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
+        settle_all(self._using)
 
     def _heal_broker(self) -> None:
         if not self._is_filled():
             _healed("broker was empty", reconcile.refill(self._using))
+        _healed("paused in one place only", reconcile.tell_paused(self._using))
         _healed("never enqueued", self._unfinished.enqueue())
         _healed("refused before", reconcile.enqueue_pending(self._using))
         _healed("overdue and not enqueued", self._overdue.enqueue())

@@ -37,10 +37,14 @@ class Claim(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """Hold which ids were taken, and what is to be enqueued."""
+    """Hold which ids were taken, and what is to be enqueued.
+
+    `cancelled` are those that were to be tried again, and whose cancellation was asked for.
+    """
 
     taken: set[str]
     entries: list[Entry]
+    cancelled: set[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,9 @@ from .claim import Claim
 from .claims import Claimed, claim, refused
 from .hands import Hands
 from .holdings import Holdings
+from .in_hand import InHand
 from .lease import Lease
+from .misfires import Misfires
 from .options import Options
 from .queues import Queues
 from .trouble import BROKER, Trouble
@@ -45,6 +47,8 @@ class Claimer:
         queues: Queues,
         hands: Hands,
         alarm: Alarm,
+        in_hand: InHand,
+        misfires: Misfires,
         *,
         lease: Callable[[], Lease],
         holdings: Holdings,
@@ -61,6 +65,8 @@ class Claimer:
         self._alarm = alarm
         self._lease = lease
         self._holdings = holdings
+        self._in_hand = in_hand
+        self._misfires = misfires
         self._sight = Sight(using, queues)
         self._broker_may_answer = False
         self.touch: Callable[[], object] = dict
@@ -71,17 +77,19 @@ class Claimer:
         self._enough = enough
         self._options = options
         self._reach = settings.LOOKAHEAD
-        ends_itself = options.burst or options.max_tasks is not None
-        self._longest = PAUSE if ends_itself else settings.MAX_BLOCK.total_seconds()
+        self._longest = PAUSE if options.burst else settings.MAX_BLOCK.total_seconds()
 
     def tick(self) -> float:
         """Claim once; return the seconds until there is something to claim again."""
         is_quiet = self._is_quiet()
         room = self._room()
         if room <= 0:
-            if is_quiet and self._has_had_its_fill():
+            if not self._has_had_its_fill():
+                return self._longest
+            if is_quiet:
                 self._enough("max tasks")
-            return self._longest
+            return PAUSE
+        self._misfires.settle()
         if self._trouble.is_on(BROKER) and not self._broker_may_answer:
             return self._claim_without(room, is_quiet=is_quiet)
         self._broker_may_answer = False
@@ -96,6 +104,8 @@ class Claimer:
         self._broker_may_answer = True
 
     def _claim(self, room: int, *, is_quiet: bool) -> float:
+        if is_quiet and self._options.burst:
+            self._queues.look_again()  # a callback may have gone to a queue that is new
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
@@ -106,7 +116,7 @@ class Claimer:
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
             self._take(found.ids, moment, starts)
-        elif is_quiet and not found.more and self._options.burst:
+        elif is_quiet and self._options.burst and self._is_over(found, moment):
             self._enough("nothing is due")
         if found.more or len(found.ids) >= room:
             return 0.0 if self._room() > 0 else self._longest
@@ -150,6 +160,7 @@ class Claimer:
 
     def _start_all(self, claims: list[Claim]) -> None:
         self._hands.take(len(claims))
+        self._in_hand.add(claims)
         now = monotonic()
         self._alarm.add([one for one in claims if one.starts > now])
         for one in claims:
@@ -166,6 +177,12 @@ class Claimer:
         room = self._hands.room() if self._may_claim() else 0
         most = self._options.max_tasks
         return room if most is None else min(room, most - self._hands.started)
+
+    def _is_over(self, found: broker.Claims, moment: datetime) -> bool:
+        """Tell whether nothing is due, nor will be in this very instant, as callbacks are."""
+        if found.more or found.next_due_ms is None:
+            return not found.more
+        return _EPOCH + timedelta(milliseconds=found.next_due_ms, seconds=-LEAD) > moment
 
     def _has_had_its_fill(self) -> bool:
         most = self._options.max_tasks

@@ -15,7 +15,10 @@ from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models import bulk, counters
 from django_agenda.models.execution import Execution
+from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.worker import Worker
+from django_agenda.scheduling.callbacks import fire
+from django_agenda.scheduling.hold import hold_members
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
@@ -40,10 +43,10 @@ _RETURNED = (
 )
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
-_PENDING = Execution.Status.PENDING.value
+_CANCELLED = Execution.Status.CANCELLED.value
+_STAYS = "e.cancel_requested_at IS NULL"
 
-
-# A row that was pending is no longer so once it was claimed: see _status_before().
+# A row that was pending is no longer so once it was claimed: see Execution.status_before_claim().
 _UNBLAMED = {
     name: f"CASE WHEN e.failed_stage = 'enqueue' THEN '' ELSE e.{name} END"
     for name in ("error_class", "error_message", "error_fingerprint", "failed_stage")
@@ -76,9 +79,12 @@ def claim(
     lease = lease or Lease(worker)
     with transaction.atomic(using):
         rows = _take(using, worker, ids, moment, horizon)
-        counters.apply(
-            using, counters.tally((row[1], _status_before(row[13]), _RUNNING) for row in rows)
+        before = Execution.status_before_claim
+        states = counters.apply(
+            using, counters.tally((row[1], before(row[13]), _RUNNING) for row in rows)
         )
+        if paused := {state.id for state in states if state.is_paused}:
+            rows = _put_back(using, worker, rows, paused)
     # As they were popped: the most urgent first.
     order = {id_: place for place, id_ in enumerate(ids)}
     rows.sort(key=lambda row: order[bulk.read_id(row[0])])
@@ -112,23 +118,34 @@ def claim(
     return Claimed(claims, len(strangers))
 
 
+def _put_back(
+    using: str, worker: Worker, rows: list[tuple[Any, ...]], paused: set[int]
+) -> list[tuple[Any, ...]]:
+    """Hold those whose batch is paused, in the claim's own transaction; return the others."""
+    tokens = [(bulk.read_id(row[0]), row[5]) for row in rows if row[1] in paused]
+    give_back(using, worker, tokens, held_by=Execution.BATCH_PAUSED)
+    return [row for row in rows if row[1] not in paused]
+
+
 def give_back(
     using: str, worker: Worker, tokens: Sequence[tuple[str, int]], *, held_by: str = ""
 ) -> list[Entry]:
     """Let go of claims, given as (id, attempt), that were not started: the attempt is not counted.
 
-    Returns what is to be enqueued, now that the rows wait again.
+    One whose cancellation was asked for is cancelled. Returns what is to be enqueued, now that
+    the rows wait again.
     """
     if not tokens:
         return []
+    connection = connections[using]
+    moment = bulk.moment_text(now(), connection)
     with transaction.atomic(using):
         rows = bulk.update(
             using,
             Execution,
-            ("id", "attempts"),
-            [list(token) for token in sorted(tokens)],
+            ("id", "attempts", "finished_at"),
+            [[*token, moment] for token in sorted(tokens)],
             changes={
-                "status": Value(_SCHEDULED),
                 "attempts": "e.attempts - 1",
                 "claimed_by": "NULL",
                 "worker": "''",
@@ -136,18 +153,24 @@ def give_back(
                 "held_by": Value(held_by),
                 "held_at": Value(bulk.moment_text(now(), connections[using]) if held_by else None),
                 **_UNBLAMED,
+                "finished_at": f"CASE WHEN NOT {_STAYS} THEN x.finished_at END",
+                "live_key": f"CASE WHEN {_STAYS} THEN e.live_key END",
+                "status": f"CASE WHEN {_STAYS} THEN '{_SCHEDULED}' ELSE '{_CANCELLED}' END",
             },
             guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
             guard_params=[_identity(using, worker)],
-            returning=("id", "queue_name", "due_at", "priority", "batch"),
+            returning=("id", "queue_name", "due_at", "priority", "batch", "status"),
         )
-        counters.apply(using, counters.tally((row[4], _RUNNING, _SCHEDULED) for row in rows))
+        states = counters.apply(using, counters.tally((row[4], _RUNNING, row[5]) for row in rows))
+        waiting = {bulk.read_id(row[0]): row[4] for row in rows if row[5] == _SCHEDULED}
+        held = hold_members(using, states, waiting)
+        entries = fire(using, states)
     if held_by:
-        return []
-    connection = connections[using]
-    return [
-        Entry(bulk.read_id(row[0]), row[1], due_ms(bulk.read_moment(row[2], connection)), row[3])
+        return entries
+    return entries + [
+        Entry(id_, row[1], due_ms(bulk.read_moment(row[2], connection)), row[3])
         for row in rows
+        if (id_ := bulk.read_id(row[0])) in waiting and id_ not in held
     ]
 
 
@@ -182,6 +205,7 @@ def _take(
 ) -> list[tuple[Any, ...]]:
     connection = connections[using]
     workers = connection.ops.quote_name(Worker._meta.db_table)
+    paused = connection.ops.quote_name(PausedQueue._meta.db_table)
     me = _identity(using, worker)
     now_text = bulk.moment_text(moment, connection)
     return bulk.update(
@@ -202,6 +226,7 @@ def _take(
             "e.status IN ('scheduled', 'pending') AND e.held_by IN ('', %s) AND e.due_at <= %s"
             " AND (e.expires_at IS NULL OR e.expires_at >= %s) AND EXISTS"
             f" (SELECT 1 FROM {workers} w WHERE w.id = %s AND w.status IN ('active', 'draining'))"
+            f" AND e.queue_name NOT IN (SELECT q.name FROM {paused} q)"
         ),
         guard_params=[
             Execution.UNKNOWN_TASK,
@@ -212,11 +237,6 @@ def _take(
         returning=_RETURNED,
         skip_locked=True,
     )
-
-
-def _status_before(failed_stage: str) -> str:
-    # A row that the broker refused carries that as its error until it is enqueued or ends.
-    return _PENDING if failed_stage == Execution.Stage.ENQUEUE else _SCHEDULED
 
 
 def _identity(using: str, worker: Worker) -> Any:

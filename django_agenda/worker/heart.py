@@ -32,7 +32,9 @@ class Heart:
         self._trusted = settings.WORKER_TTL.total_seconds() * SELF_FENCE
         self._trouble = trouble
         self.lease = Lease(worker, self._trusted)
+        self._beat_at = monotonic()
         self.counts: Callable[[], dict[str, int]] = dict
+        self.note_silence: Callable[[float], None] = lambda _: None
 
     @property
     def worker(self) -> Worker:
@@ -63,7 +65,10 @@ class Heart:
         """Beat once; a worker that was declared lost begins a new incarnation."""
         began = monotonic()
         living = self._rows(self.worker).filter(status__in=Worker.LIVING)
-        if living.update(beat_at=Now(), **self.counts()):
+        answered = living.update(beat_at=Now(), **self.counts())
+        self.note_silence(began - self._beat_at)
+        self._beat_at = began
+        if answered:
             self.lease.renew(began)
             sign(self._using, self._ttl)
             self._trouble.over(DATABASE)

@@ -12,6 +12,7 @@ from django.db import connections
 
 from .claim import Claim, Outcome
 from .deadline import Deadlines
+from .in_hand import InHand
 from .runner import arun, run
 
 Done = Callable[[Outcome], None]
@@ -20,10 +21,11 @@ Done = Callable[[Outcome], None]
 class Threads:
     """Run plain functions in so many threads, in the order in which they come."""
 
-    def __init__(self, size: int, worker_name: str, done: Done) -> None:
+    def __init__(self, size: int, worker_name: str, done: Done, in_hand: InHand) -> None:
         self._waiting: SimpleQueue[Claim | None] = SimpleQueue()
         self._worker_name = worker_name
         self._done = done
+        self._in_hand = in_hand
         self._deadlines = Deadlines()
         self._size = size
         self._threads: list[threading.Thread] = []
@@ -62,9 +64,13 @@ class Threads:
         me = threading.get_ident()
         try:
             while (claim := self._waiting.get()) is not None:
+                context = self._in_hand.begin(claim)
+                if context is None:
+                    continue
                 self.running[me] = claim
-                outcome = run(claim, self._worker_name, self._deadlines)
+                outcome = run(claim, self._worker_name, self._deadlines, context)
                 del self.running[me]
+                self._in_hand.end(claim)
                 self._done(outcome)
         finally:
             connections.close_all()
@@ -73,9 +79,10 @@ class Threads:
 class Coroutines:
     """Run coroutines in one event loop, in a thread of its own that is started when needed."""
 
-    def __init__(self, worker_name: str, done: Done) -> None:
+    def __init__(self, worker_name: str, done: Done, in_hand: InHand) -> None:
         self._worker_name = worker_name
         self._done = done
+        self._in_hand = in_hand
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,12 +113,16 @@ class Coroutines:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, claim: Claim) -> None:
+        context = self._in_hand.begin(claim)
+        if context is None:
+            return
         self.running[id(claim)] = claim
-        async with ThreadSensitiveContext() as context:
-            outcome = await arun(claim, self._worker_name)
-            if context in SyncToAsync.context_to_thread_executor:
+        async with ThreadSensitiveContext() as threads:
+            outcome = await arun(claim, self._worker_name, context)
+            if threads in SyncToAsync.context_to_thread_executor:
                 await sync_to_async(connections.close_all)()
         del self.running[id(claim)]
+        self._in_hand.end(claim)
         self._done(outcome)
 
 

@@ -15,6 +15,7 @@ from django_agenda.models.attempt import Attempt
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
+from django_agenda.scheduling.hold import hold_members
 from django_agenda.signals import execution_finished, execution_retried
 
 from .claim import Outcome, Recorded
@@ -36,13 +37,20 @@ _COLUMNS = (
     "due_at",
     "expires_at",
 )
+# It is to run again, unless its cancellation was asked for.
+_AGAIN = "x.status = 'scheduled' AND e.cancel_requested_at IS NULL"
 _CHANGES = {
-    **{name: f"x.{name}" for name in _COLUMNS[2:13]},
+    **{name: f"x.{name}" for name in _COLUMNS[3:13]},
+    "finished_at": f"CASE WHEN {_AGAIN} THEN NULL ELSE x.finished_at END",
     # A moment to come is given for a retry only.
-    "due_at": "COALESCE(x.due_at, e.due_at)",
-    "expires_at": "COALESCE(x.expires_at, e.expires_at)",
+    "due_at": f"CASE WHEN {_AGAIN} THEN x.due_at ELSE e.due_at END",
+    "expires_at": f"CASE WHEN {_AGAIN} THEN x.expires_at ELSE e.expires_at END",
     "claimed_by": "NULL",
-    "live_key": "CASE WHEN x.status = 'scheduled' THEN e.live_key END",
+    "live_key": f"CASE WHEN {_AGAIN} THEN e.live_key END",
+    "status": (
+        "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
+        " THEN 'cancelled' ELSE x.status END"
+    ),
 }
 _ATTEMPT_COLUMNS = (
     "execution",
@@ -64,6 +72,7 @@ _MOST_MS = 2**62
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _SUCCEEDED = Execution.Status.SUCCEEDED.value
+_CANCELLED = Execution.Status.CANCELLED.value
 
 
 def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
@@ -83,14 +92,20 @@ def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
             changes=_CHANGES,
             guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
             guard_params=[identity],
+            returning=("id", "status"),
         )
-        taken = {bulk.read_id(row[0]) for row in rows}
+        taken = {bulk.read_id(row[0]): row[1] for row in rows}
         stored = [by_id[id_] for id_ in sorted(taken)]
         _write_attempts(using, worker, stored)
-        moves = ((one.claim.batch_id, _RUNNING, one.status) for one in stored)
-        entries = fire(using, counters.apply(using, counters.tally(moves)))
-    entries += [_entry(one) for one in stored if one.retry_at is not None]
-    return Recorded(taken, entries)
+        moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
+        states = counters.apply(using, counters.tally(moves))
+        again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
+        waiting = {id_: one.claim.batch_id for id_, one in again.items()}
+        held = hold_members(using, states, waiting) if again else set()
+        entries = fire(using, states)
+    entries += [_entry(one) for id_, one in again.items() if id_ not in held]
+    cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
+    return Recorded(set(taken), entries, cancelled)
 
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
@@ -98,6 +113,8 @@ def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
     for outcome in outcomes:
         if outcome.claim.id not in recorded.taken:
             continue
+        if outcome.claim.id in recorded.cancelled:
+            outcome = replace(outcome, status=_CANCELLED, retry_at=None)  # noqa: PLW2901
         if outcome.retry_at is None:
             execution_finished.send_robust(Execution, outcome=outcome)
         else:
@@ -145,7 +162,7 @@ def _row(outcome: Outcome, connection: Any) -> list[Any]:
         claim.attempt,
         outcome.status,
         bulk.moment_text(outcome.started_at, connection),
-        None if retry_at else bulk.moment_text(outcome.finished_at, connection),
+        bulk.moment_text(outcome.finished_at, connection),
         lag_ms(outcome),
         outcome.run_ms,
         outcome.return_value,
@@ -192,6 +209,8 @@ def _write_attempts(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> 
 def _outcome_word(outcome: Outcome) -> str:
     if outcome.status == _SUCCEEDED:
         return Attempt.Outcome.SUCCEEDED.value
+    if outcome.status == _CANCELLED:
+        return Attempt.Outcome.CANCELLED.value
     if outcome.stage == Execution.Stage.TIMEOUT:
         return Attempt.Outcome.TIMED_OUT.value
     return Attempt.Outcome.FAILED.value

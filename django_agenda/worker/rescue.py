@@ -20,11 +20,15 @@ from django_agenda.models.errors import fingerprint
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
+from django_agenda.scheduling.hold import hold_members
 from django_agenda.tasks.registry import lookup
 
 _REASON = "Its worker was lost while it ran"
 _STAGE = Execution.Stage.LOST.value
 _RUNNING = Execution.Status.RUNNING.value
+_SCHEDULED = Execution.Status.SCHEDULED.value
+# It is to run again, unless its cancellation was asked for.
+_AGAIN = f"x.status = '{_SCHEDULED}' AND e.cancel_requested_at IS NULL"
 
 
 def declare_lost(using: str, ttl: timedelta, *, on_condition: Exists | None = None) -> int:
@@ -59,11 +63,14 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
         moves = (
             (row.batch_id, _RUNNING, taken[row.pk.hex]) for row in found if row.pk.hex in taken
         )
-        entries = fire(using, counters.apply(using, counters.tally(moves)))
+        states = counters.apply(using, counters.tally(moves))
+        waiting = {row.pk.hex: row.batch_id for row in again if taken.get(row.pk.hex) == _SCHEDULED}
+        held = hold_members(using, states, waiting)
+        entries = fire(using, states)
     entries += [
         Entry(row.pk.hex, row.queue_name, due_ms(row.due_at), row.priority)
         for row in again
-        if row.pk.hex in taken
+        if row.pk.hex in waiting and row.pk.hex not in held
     ]
     return len(taken), entries
 
@@ -81,7 +88,7 @@ def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[s
     finished_at = bulk.moment_text(now(), connection)
     mark = fingerprint(_STAGE, "WorkerLost", _REASON)
     values = [
-        [row.pk.hex, row.attempts, "scheduled", None, ""]
+        [row.pk.hex, row.attempts, "scheduled", finished_at, ""]
         if row.pk in again
         else [row.pk.hex, row.attempts, "failed", finished_at, mark]
         for row in sorted(rows, key=lambda row: row.pk)
@@ -93,17 +100,20 @@ def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[s
         ("id", "attempts", "status", "finished_at", "error_fingerprint"),
         values,
         changes={
-            "status": "x.status",
-            "finished_at": "x.finished_at",
+            "finished_at": f"CASE WHEN {_AGAIN} THEN NULL ELSE x.finished_at END",
             "error_fingerprint": "x.error_fingerprint",
             "failed_stage": f"CASE WHEN x.status = 'failed' THEN '{_STAGE}' ELSE '' END",
             "error_class": "CASE WHEN x.status = 'failed' THEN 'WorkerLost' ELSE '' END",
             "error_message": f"CASE WHEN x.status = 'failed' THEN '{_REASON}' ELSE '' END",
-            "live_key": "CASE WHEN x.status = 'scheduled' THEN e.live_key END",
+            "live_key": f"CASE WHEN {_AGAIN} THEN e.live_key END",
             "crashes": "e.crashes + 1",
             # It had begun in time, so it can no longer be missed.
             "expires_at": "NULL",
             "claimed_by": "NULL",
+            "status": (
+                "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
+                " THEN 'cancelled' ELSE x.status END"
+            ),
         },
         guard=(
             "e.status = 'running' AND e.attempts = x.attempts AND NOT EXISTS (SELECT 1 FROM"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from traceback import walk_tb
 from typing import Any
@@ -17,6 +17,7 @@ from django_agenda.conf import get_settings
 from django_agenda.models import errors
 from django_agenda.models.execution import Execution
 from django_agenda.signals import execution_started
+from django_agenda.tasks.current import Context, running
 from django_agenda.tasks.payload import decode, encode_result
 
 from .claim import FENCED, Claim, Outcome
@@ -27,10 +28,15 @@ BAD_ARGUMENTS = "BadArguments"
 _PROJECT_FRAMES = 5
 
 
-def run(claim: Claim, worker_name: str, deadlines: Deadlines) -> Outcome:
+def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     """Run a body in this thread; whatever it raises becomes the outcome."""
     if not claim.lease.is_trusted:
         return _fenced(claim)
+    with running(context):
+        return _run(claim, worker_name, deadlines, context)
+
+
+def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     started_at, began = _start(claim, worker_name)
     try:
         close_old_connections()
@@ -40,22 +46,28 @@ def run(claim: Claim, worker_name: str, deadlines: Deadlines) -> Outcome:
             )
         text = _called(claim, deadlines)
     except BaseException as error:  # noqa: BLE001
-        return _failed(claim, started_at, began, error)
+        return _ended(claim, started_at, began, error, context)
     finally:
         tidy()
     return _succeeded(claim, started_at, began, text)
 
 
-async def arun(claim: Claim, worker_name: str) -> Outcome:
+async def arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     """Run a coroutine in the running loop; see run()."""
     if not claim.lease.is_trusted:
         return _fenced(claim)
+    with running(context):
+        return await _arun(claim, worker_name, context)
+
+
+async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     started_at, began = _start(claim, worker_name)
     try:
         args, kwargs = decode(claim.args), decode(claim.kwargs)
-        text = _encoded(await _limited(claim.task.function(*args, **kwargs), claim.task.timeout))
+        body = claim.task.function(*args, **kwargs)
+        text = _encoded(await _limited(body, claim.task.timeout, context))
     except BaseException as error:  # noqa: BLE001
-        return _failed(claim, started_at, began, error)
+        return _ended(claim, started_at, began, error, context)
     return _succeeded(claim, started_at, began, text)
 
 
@@ -67,15 +79,31 @@ def _called(claim: Claim, deadlines: Deadlines) -> str | None:
     return _encoded(deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs)))
 
 
-async def _limited(body: Coroutine[Any, Any, Any], limit: timedelta | None) -> Any:
+async def _limited(
+    body: Coroutine[Any, Any, Any], limit: timedelta | None, context: Context
+) -> Any:
     """Await the body in a task of its own: one that cancels itself cancels nothing of ours."""
     task = asyncio.ensure_future(body)
+    stop = _once(task.cancel)
+    loop = asyncio.get_running_loop()
+    context.when_cancelled(lambda: loop.call_soon_threadsafe(stop))
     await asyncio.wait({task}, timeout=None if limit is None else limit.total_seconds())
     if task.done():
         return task.result()
     task.cancel()
     await asyncio.wait({task})
     raise TimeoutError(f"It took longer than {limit}")
+
+
+def _once(call: Callable[[], object]) -> Callable[[], None]:
+    """Return what calls it the first time only: a second cancel() would hit the body's clean-up."""
+    calls = [call]
+
+    def first() -> None:
+        if calls:
+            calls.pop()()
+
+    return first
 
 
 def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:
@@ -103,6 +131,20 @@ def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | Non
         finished_at=now(),
         run_ms=_ms_since(began),
         return_value=text,
+    )
+
+
+def _ended(
+    claim: Claim, started_at: datetime, began: float, error: BaseException, context: Context
+) -> Outcome:
+    if not context.is_cancelled or not isinstance(error, asyncio.CancelledError):
+        return _failed(claim, started_at, began, error)
+    return Outcome(
+        claim=claim,
+        status=Execution.Status.CANCELLED.value,
+        started_at=started_at,
+        finished_at=now(),
+        run_ms=_ms_since(began),
     )
 
 

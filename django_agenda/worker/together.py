@@ -24,7 +24,7 @@ def run_together(claim: Claim, body: Callable[[], Outcome]) -> Outcome:
     """
     using = router.db_for_write(Execution)
     committed: list[bool] = []
-    recorded = Recorded(set(), [])
+    recorded = Recorded(set(), [], set())
     outcome: Outcome | None = None
     try:
         with transaction.atomic(using, durable=True):

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, router
 
 from django_agenda.clock import monotonic
-from django_agenda.conf import get_settings
+from django_agenda.conf import Settings, get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
-from django_agenda.signals import worker_started, worker_stopped
+from django_agenda.signals import batch_paused, worker_started, worker_stopped
 
 from .alarm import Alarm
 from .audit import Audit
+from .cancellations import Cancellations
 from .caretaker import Caretaker
 from .claim import Claim, Outcome
 from .claimer import Claimer
@@ -24,7 +25,9 @@ from .control import Control
 from .hands import Hands
 from .heart import Heart, new_worker
 from .holdings import Holdings
+from .in_hand import InHand
 from .loop import Loop
+from .misfires import Misfires
 from .options import Options
 from .pools import Coroutines, Threads
 from .recorder import Recorder
@@ -43,7 +46,7 @@ PARTS_TIMEOUT = 10.0
 class WorkerProcess:
     """Run what is due, until a signal, or until the options say that it is enough."""
 
-    def __init__(self, options: Options, *, version: str = "") -> None:
+    def __init__(self, options: Options, *, version: str = "") -> None:  # noqa: PLR0915
         settings = get_settings()
         self.options = options
         self._control = Control(router.db_for_write(Execution))
@@ -60,8 +63,9 @@ class WorkerProcess:
         self._hands = Hands(options.concurrency, self._has_room)
         self._holdings = Holdings()
         self._recorder = Recorder(self._control, self._holdings, self._trouble)
-        self._threads = Threads(options.concurrency, row.name, self._done)
-        self._coroutines = Coroutines(row.name, self._done)
+        self._in_hand = InHand()
+        self._threads = Threads(options.concurrency, row.name, self._done, self._in_hand)
+        self._coroutines = Coroutines(row.name, self._done, self._in_hand)
         self._alarm = Alarm(self._start)
         self._max_unsaved = settings.MAX_UNSAVED
         self._longest_unsaved = settings.WORKER_TTL.total_seconds() / 2
@@ -69,12 +73,16 @@ class WorkerProcess:
         waker = Waker(
             options.queues, self._hands, settings.MAX_BLOCK.total_seconds(), self._trouble
         )
+        misfires = Misfires(self._using, settings, self._row)
+        self._heart.note_silence = misfires.note_silence
         claimer = Claimer(
             self._using,
             settings,
             options.queues,
             self._hands,
             self._alarm,
+            self._in_hand,
+            misfires,
             lease=lambda: self._heart.lease,
             holdings=self._holdings,
             may_claim=self._may_claim,
@@ -96,17 +104,28 @@ class WorkerProcess:
             audit=audit,
             take=claimer.take,
         )
-        self._loops = {
-            "claimer": Loop("claimer", claimer.tick, self._trouble, self._control),
-            "caretaker": Loop("caretaker", self._caretaker.tick, self._trouble, self._control),
-            "waker": Loop("waker", waker.tick, self._trouble),
-            "heart": Loop("heart", self._heart.tick, self._trouble, self._control),
+        self._cancellations = cancellations = Cancellations(
+            self._using, settings, self._hands, self._in_hand, self._holdings
+        )
+        ticks = {
+            "claimer": claimer.tick,
+            "caretaker": self._caretaker.tick,
+            "heart": self._heart.tick,
+            "cancellations": cancellations.tick,
         }
+        self._loops = {
+            name: Loop(name, tick, self._trouble, self._control) for name, tick in ticks.items()
+        }
+        self._loops["waker"] = Loop("waker", waker.tick, self._trouble)
         claimer.touch = self._loops["claimer"].progress.begin
         waker.wake = self._loops["claimer"].wake
         waker.is_back = claimer.try_broker
+        cancellations.wake = self._loops["cancellations"].wake
+        self._watchdog = self._make_watchdog(settings)
+
+    def _make_watchdog(self, settings: Settings) -> Watchdog:
         parts = {name: self._loops[name].progress for name in ("claimer", "heart")}
-        self._watchdog = Watchdog(
+        return Watchdog(
             {**parts, "recorder": self._recorder.progress},
             settings.WATCHDOG.total_seconds(),
             self._recorder.last_gasp,
@@ -147,11 +166,14 @@ class WorkerProcess:
         if self.options.burst:
             # It must not end before what never reached the broker was enqueued.
             self._safely(self._caretaker.tick)
+        batch_paused.connect(self._cancellations.hear_of_pause)
         self._recorder.start()
         self._threads.start()
         self._alarm.start()
-        for loop in self._loops.values():
-            loop.start()
+        for name, loop in self._loops.items():
+            # A burst looks so often that nobody needs to wake it.
+            if name != "waker" or not self.options.burst:
+                loop.start()
         self._watchdog.start()
 
     def _stop(self) -> int:
@@ -161,7 +183,7 @@ class WorkerProcess:
         for name in ("caretaker", "claimer"):
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
-        self._let_go(self._alarm.empty() + self._threads.empty())
+        self._let_go(self._in_hand.let_go(self._alarm.empty() + self._threads.empty()))
         self._hands.ask_when_empty()
         while self._hands.held and monotonic() < deadline:
             if self._shutdown.wait(max(0.0, deadline - monotonic()), beyond=1):
@@ -177,6 +199,9 @@ class WorkerProcess:
         return code
 
     def _end_parts(self) -> None:
+        batch_paused.disconnect(self._cancellations.hear_of_pause)
+        self._loops["cancellations"].stop()
+        self._loops["cancellations"].join(PARTS_TIMEOUT)
         if not self._recorder.stop(PARTS_TIMEOUT):
             self._recorder.give_up()
         self._coroutines.join(1.0)

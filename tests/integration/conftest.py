@@ -110,7 +110,8 @@ class RunningWorker:
         self.process.stop()
         self.thread.join(WORKER_DEADLINE)
         for loop in self.process._loops.values():
-            loop.join(WORKER_DEADLINE)
+            if loop.ident is not None:
+                loop.join(WORKER_DEADLINE)
 
     def _run(self) -> None:
         try:

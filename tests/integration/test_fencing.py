@@ -14,6 +14,7 @@ from django_agenda.conf import get_settings
 from django_agenda.models import Execution, Fleet, Worker
 from django_agenda.worker.claim import FENCED, Claim
 from django_agenda.worker.claims import claim
+from django_agenda.worker.context import ClaimContext
 from django_agenda.worker.control import Control
 from django_agenda.worker.deadline import Deadlines
 from django_agenda.worker.fleet import has_been_heard, lead, resign, sign
@@ -117,7 +118,7 @@ def test_under_a_lease_that_has_ended_no_body_starts_and_the_claim_is_given_back
     [one] = take(lease, row)
     lease.void()
 
-    outcome = run(one, "one", Deadlines())
+    outcome = run(one, "one", Deadlines(), ClaimContext(one))
 
     assert outcome.status == FENCED
     record_all(outcome)
@@ -129,7 +130,7 @@ def test_the_outcome_of_a_former_incarnation_is_stored_while_the_row_is_still_it
     heart = heart_of()
     kept, stolen = schedule_many([Call(tasks.plain)] * 2)
     claims = {one.id: one for one in take(heart.lease, kept, stolen)}
-    outcomes = [run(one, "one", Deadlines()) for one in claims.values()]
+    outcomes = [run(one, "one", Deadlines(), ClaimContext(one)) for one in claims.values()]
     Worker.objects.update(status="lost")
     heart.tick()
     Execution.objects.filter(pk=stolen.pk).update(claimed_by=heart.worker.pk)
@@ -146,12 +147,12 @@ def test_outcomes_of_two_incarnations_are_stored_in_one_chunk() -> None:
     heart = heart_of()
     first, second = schedule_many([Call(tasks.plain)] * 2)
     [old] = take(heart.lease, first)
-    before = run(old, "one", Deadlines())
+    before = run(old, "one", Deadlines(), ClaimContext(old))
     Worker.objects.update(status="lost")
     heart.tick()
     [new] = take(heart.lease, second)
 
-    recorder = record_all(before, run(new, "one", Deadlines()))
+    recorder = record_all(before, run(new, "one", Deadlines(), ClaimContext(new)))
 
     assert set(Execution.objects.values_list("status", flat=True)) == {"succeeded"}
     assert recorder.succeeded == 2

@@ -426,15 +426,6 @@ def test_a_refusal_inside_a_transaction_leaves_it_usable(redis_server: RedisServ
     assert_nothing_remains(redis_server)
 
 
-def test_an_option_that_is_not_enforced_yet_is_refused_not_ignored(
-    redis_server: RedisServer,
-) -> None:
-    with pytest.raises(NotImplementedError, match="max_failures"):
-        agenda_of(1).scatter(start=START, over=HOUR, max_failures=3)
-
-    assert_nothing_remains(redis_server)
-
-
 # --- generators ---
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import find_commands, load_command_class
 from django.core.management.base import CommandParser
 from django.db.models import Model
 from django.dispatch import Signal
@@ -17,7 +18,6 @@ from django.dispatch import Signal
 import django_agenda
 from django_agenda import checks, signals
 from django_agenda.conf import Settings
-from django_agenda.management.commands.run_agenda_worker import Command
 from django_agenda.models import Attempt, Batch, Execution, Worker
 from django_agenda.tasks.task import _NOT_YET, Task
 from tests.tutorial.blocks import PAGES, ROOT, blocks
@@ -26,9 +26,10 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 LANGUAGES = {"", "python", "pycon", "sh", "ini"}
 WIDEST = 100
+COMMANDS = find_commands(str(Path(django_agenda.__file__).parent / "management"))
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
-_DURATION = {"ms": "milliseconds", "s": "seconds"}
+_DURATION = {"ms": "milliseconds", "s": "seconds", "d": "days"}
 
 
 def test_the_settings_page_lists_every_key_with_its_default() -> None:
@@ -41,12 +42,14 @@ def test_the_settings_page_lists_every_key_with_its_default() -> None:
         assert read_like(default, listed[key]) == default, key
 
 
-def test_the_commands_page_lists_every_option() -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_page_lists_every_option(name: str) -> None:
     parser = CommandParser()
-    Command().add_arguments(parser)
+    load_command_class("django_agenda", name).add_arguments(parser)
     ours = {option for action in parser._actions for option in action.option_strings}
 
-    listed = [row[0].strip("`").split(" ")[0] for row in table(REFERENCE / "commands.md")]
+    rows = table(REFERENCE / "commands.md", section=name)
+    listed = [row[0].strip("`").split(" ")[0] for row in rows]
 
     assert {option for option in listed if option.startswith("--")} == ours - {"-h", "--help"}
 
@@ -156,6 +159,8 @@ def table(page: Path, *, section: str | None = None) -> list[list[str]]:
 
 def read_like(default: object, text: str) -> object:
     """Read a default as the page writes it: a duration as a number and its unit."""
+    if default is None:
+        return None if text == "None" else text
     if isinstance(default, timedelta):
         number, unit = text.split(" ")
         return timedelta(**{_DURATION[unit]: float(number)})

@@ -1,14 +1,16 @@
 -- Pop what is due, most urgent first, and a little of what soon will be; a pop is final.
--- KEYS: for each queue: due zset, ready zset, wake list
--- ARGV: limit of due ids, limit of ids that are not due yet, how far ahead these may be (ms)
+-- KEYS: for each queue: due zset, ready zset, wake list; last the set of paused queues
+-- ARGV: limit of due ids, limit of others, how far ahead these may be (ms), names of the queues
 -- Returns: now (us), 1 if due ids were left behind, due_ms of the next one or -1, then ids
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local room, ahead, reach = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local due_by = string.format('(%.0f', (now + 1) * 256)
-local soon_by = string.format('(%.0f', (now + reach + 1) * 256)
-local share = math.max(1, math.floor(room * 3 / #KEYS))
-local ids, more, next_due = {}, 0, -1
+local due_by, soon_by = string.format('(%.0f', (now + 1) * 256), string.format('(%.0f', (now + reach + 1) * 256)
+local ids, more, next_due, served = {}, 0, -1, {}
+for q = 1, #KEYS - 1, 3 do
+  if redis.call('SISMEMBER', KEYS[#KEYS], ARGV[(q + 11) / 3]) == 0 then served[#served + 1] = q end
+end
+local share = math.max(1, math.floor(room / math.max(1, #served)))
 
 local function take(key, count)
   local popped = count > 0 and redis.call('ZPOPMIN', key, count) or {}
@@ -39,12 +41,12 @@ local function serve(due, ready, limit)
 end
 
 -- Each queue its share first, so that none starves the others; then whoever has more.
-for q = 1, #KEYS, 3 do
+for _, q in ipairs(served) do
   room = room - serve(KEYS[q], KEYS[q + 1], math.min(share, room))
 end
-for q = 1, #KEYS, 3 do
+for _, q in ipairs(served) do
   local due, ready, wake = KEYS[q], KEYS[q + 1], KEYS[q + 2]
-  if room > 0 and #KEYS > 3 then room = room - serve(due, ready, room) end
+  if room > 0 and #served > 1 then room = room - serve(due, ready, room) end
   if redis.call('ZCOUNT', due, '-inf', due_by) + redis.call('ZCARD', ready) > 0 then
     more = 1
     if redis.call('LLEN', wake) == 0 then redis.call('RPUSH', wake, '1') end

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from django_agenda.admin.lateness import Sketch, Started, exact_sketch, step_width, times_of
+from django_agenda.admin.lateness import Sketch, Started, exact_sketch, times_of
+from django_agenda.timing.steps import step_width
 
 
 def stepped(durations: list[int]) -> Sketch:

@@ -1,0 +1,53 @@
+"""Show what waits, what runs, and who works."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections, router
+
+from django_agenda.management.durations import duration
+from django_agenda.management.status_text import status_lines
+from django_agenda.models import Execution
+from django_agenda.scheduling.survey import survey
+
+CLEAR = "\x1b[H\x1b[2J"
+
+
+class Command(BaseCommand):
+    help = (
+        "Shows batches, queues, workers, lateness and drift. The JSON form is one object a line, "
+        "and its names are stable."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add("--json", action="store_true", help="write one JSON object")
+        add(
+            "--watch",
+            nargs="?",
+            const="2s",
+            type=duration,
+            metavar="2s",
+            help="show it again and again, every 2 seconds or so often, until Ctrl-C",
+        )
+
+    def handle(self, **options: Any) -> None:
+        self._show(as_json=options["json"])
+        if options["watch"] is None:
+            return
+        every = options["watch"].total_seconds()
+        try:
+            while not threading.Event().wait(every):
+                close_old_connections()
+                self._show(as_json=options["json"], clear=self.stdout.isatty())
+        except KeyboardInterrupt:
+            return
+
+    def _show(self, *, as_json: bool, clear: bool = False) -> None:
+        found = survey(router.db_for_write(Execution))
+        text = json.dumps(found.as_json()) if as_json else "\n".join(status_lines(found))
+        self.stdout.write((CLEAR if clear and not as_json else "") + text)

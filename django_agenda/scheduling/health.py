@@ -1,0 +1,125 @@
+"""Is it well? Progress is what counts: a server that answers may still get nothing done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import Min
+
+from django_agenda.broker import broker
+from django_agenda.clock import now
+from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+
+from .survey import worker_states
+
+WELL, BEHIND, BROKEN = 0, 1, 2
+_APP = "django_agenda"
+
+
+class Finding(NamedTuple):
+    """Hold what one check found; `level` is WELL, BEHIND (work is late) or BROKEN."""
+
+    check: str
+    level: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Say how long work may be overdue, and refused by the broker, before that is a finding."""
+
+    max_lateness: timedelta = timedelta(minutes=1)
+    max_pending: timedelta = timedelta(minutes=5)
+
+
+def examine(using: str, limits: Limits) -> list[Finding]:
+    """Run every check that makes sense: what needs a server that is down is left out."""
+    found = [_check(_database, using), _check(_redis, using)]
+    if found[0].level == WELL:
+        found.append(_check(_migrations, using))
+    if all(one.level == WELL for one in found if one.check != "redis"):
+        found += _progress(using, limits)
+    return found
+
+
+def _check(look: Callable[[str], Finding], using: str) -> Finding:
+    try:
+        return look(using)
+    except (DatabaseError, InterfaceError) as error:
+        return Finding(look.__name__.removeprefix("_"), BROKEN, " ".join(str(error).split()))
+
+
+def _database(using: str) -> Finding:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return Finding("database", WELL, "answers")
+
+
+def _redis(using: str) -> Finding:
+    try:
+        broker.ping()
+    except BrokerUnavailable as error:
+        return Finding("redis", BROKEN, str(error))
+    return Finding("redis", WELL, "answers")
+
+
+def _migrations(using: str) -> Finding:
+    loader = MigrationLoader(connections[using])
+    ours = {key for key in loader.disk_migrations if key[0] == _APP}
+    lacking = sorted(name for _, name in ours - set(loader.applied_migrations))
+    if lacking:
+        return Finding("migrations", BROKEN, f"not applied: {', '.join(lacking)}")
+    return Finding("migrations", WELL, "applied")
+
+
+def _progress(using: str, limits: Limits) -> Iterator[Finding]:
+    moment = now()
+    for look in (_workers, _lateness, _pending):
+        try:
+            yield look(using, moment, limits)
+        except (DatabaseError, InterfaceError) as error:
+            yield Finding(look.__name__.removeprefix("_"), BROKEN, " ".join(str(error).split()))
+
+
+def _workers(using: str, moment: datetime, limits: Limits) -> Finding:
+    found = worker_states(using)
+    living = [one for one in found if one.is_alive and one.status == "active"]
+    if not living:
+        return Finding("workers", BEHIND, "none is alive")
+    return Finding("workers", WELL, f"{len(living)} alive")
+
+
+def _lateness(using: str, moment: datetime, limits: Limits) -> Finding:
+    due = Execution.objects.using(using).filter(
+        status__in=Execution.WAITING, held_by="", due_at__lte=moment
+    )
+    oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
+    if oldest is None:
+        return Finding("lateness", WELL, "nothing is due")
+    late = moment - oldest
+    words = f"the oldest that is due has waited {late.total_seconds():.1f} s"
+    return Finding("lateness", BEHIND if late > limits.max_lateness else WELL, words)
+
+
+def _pending(using: str, moment: datetime, limits: Limits) -> Finding:
+    """Judge what the broker refused: in batches since the refusal, elsewhere since it was made."""
+    before = moment - limits.max_pending
+    refused = Batch.objects.using(using).filter(
+        pending__gt=0, finished_at=None, paused_at=None, enqueue_failed_at__lt=before
+    )
+    single = Execution.objects.using(using).filter(
+        status=Execution.Status.PENDING, batch=None, held_by="", created_at__lt=before
+    )
+    stuck = refused.count()
+    if stuck or single.exists():
+        what = f"{stuck} batches" if stuck else "single executions"
+        return Finding("pending", BEHIND, f"{what} wait for the broker for too long")
+    return Finding("pending", WELL, "nothing waits for the broker for long")

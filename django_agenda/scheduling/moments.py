@@ -1,0 +1,42 @@
+"""Read the moments that people give, and lay many on an even spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+
+from django_agenda.clock import now
+from django_agenda.timing.spread import spread
+from django_agenda.timing.window import Window
+
+
+def check_over(over: timedelta) -> timedelta:
+    """Return it, or raise unless it is a positive timedelta that does not lead past 9999."""
+    return Window(start=now(), over=over).over
+
+
+def at_once_or_over(count: int, over: timedelta | None) -> Iterator[datetime]:
+    """Give so many moments: all now, or spread evenly over the time from now."""
+    moment = now()
+    return repeat(moment, count) if over is None else spread_over(count, moment, over)
+
+
+def spread_over(count: int, start: datetime, over: timedelta) -> Iterator[datetime]:
+    """Give so many moments in a window, evenly, as a scatter would."""
+    window = Window(start=start, over=over)
+    return (window.at(slot.slot_us) for slot in spread(count, window))
+
+
+def aware(name: str, moment: object) -> datetime:
+    """Return the moment in UTC, or raise a TypeError or ValueError that shows it."""
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{name!r} must be an aware datetime, not {moment!r}")
+    if moment.utcoffset() is None:
+        raise ValueError(f"{name!r} must be an aware datetime, {moment!r} is naive")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(
+            f"{name!r} must lie within the years 1 to 9999 of UTC: {moment!r}"
+        ) from None

@@ -1,0 +1,81 @@
+"""What `current` tells of a claim."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from django.db import router
+
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+from django_agenda.tasks.current import Context
+from django_agenda.tasks.payload import decode
+
+from .claim import Claim
+
+
+class ClaimContext(Context):
+    """Read rows only when a body asks for them."""
+
+    __slots__ = ("_batch", "_claim", "_execution")
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(
+            id=claim.id, task_name=claim.task_name, attempt=claim.attempt, key=claim.key
+        )
+        self._claim = claim
+        self._execution: Execution | None = None
+        self._batch: Batch | None = None
+
+    @property
+    def execution(self) -> Execution:
+        """Build it of what the claim has read, without a statement."""
+        if self._execution is None:
+            self._execution = _unread(Execution, _values(self._claim))
+        return self._execution
+
+    @property
+    def batch(self) -> Batch | None:
+        """Read it; in an event loop, where nothing can be read, only its id is known."""
+        if self._batch is None and self._claim.batch_id is not None:
+            batch: Batch = _unread(Batch, {"id": self._claim.batch_id})
+            if not _in_event_loop():
+                batch.refresh_from_db()
+            self._batch = batch
+        return self._batch
+
+
+def _values(claim: Claim) -> dict[str, Any]:
+    return {
+        "id": UUID(claim.id),
+        "batch_id": claim.batch_id,
+        "task_name": claim.task_name,
+        "args": decode(claim.args),
+        "kwargs": decode(claim.kwargs),
+        "key": claim.key,
+        "live_key": claim.key,
+        "queue_name": claim.queue_name,
+        "priority": claim.priority,
+        "due_at": claim.due_at,
+        "expires_ms": claim.expires_ms,
+        "status": Execution.Status.RUNNING.value,
+        "attempts": claim.attempt,
+        "max_attempts": claim.max_attempts,
+        "crashes": claim.crashes,
+    }
+
+
+def _unread(model: Any, values: dict[str, Any]) -> Any:
+    """Return a row of which only these columns are known; the others are read when used."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
+    return model.from_db(router.db_for_write(model), names, [values[name] for name in names])
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
