@@ -152,6 +152,24 @@ def test_a_claim_that_is_on_its_way_is_not_taken_for_forgotten(living_worker: Wo
     give_back(DEFAULT, living_worker, [(one.id, one.attempt)])
 
 
+def test_to_forget_what_was_given_back_is_not_to_forget_what_was_claimed_since(
+    living_worker: Worker,
+) -> None:
+    holdings, row = Holdings(), schedule(tasks.plain)()
+    [first] = take(living_worker, row)
+    holdings.add([first])
+    give_back(DEFAULT, living_worker, [(first.id, first.attempt)])
+    [second] = take(living_worker, row)
+    holdings.add([second])
+
+    holdings.drop([first])
+
+    assert holdings.unknown([(second.id, second.attempt)]) == []
+    holdings.drop([second])
+    assert holdings.unknown([(second.id, second.attempt)]) == [(second.id, 1)]
+    give_back(DEFAULT, living_worker, [(second.id, second.attempt)])
+
+
 def test_a_claim_whose_answer_was_lost_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, healed: list[tuple[str, int]], ledger: str
 ) -> None:
