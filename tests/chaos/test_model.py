@@ -10,6 +10,8 @@ from .model import Model
 from .search import search
 from .state import Rules
 
+pytestmark = pytest.mark.chaos
+
 ALONE = {"workers": 1, "faults": 1, "cancels": 0, "retries": 1}
 SMALL = {"workers": 2, "faults": 1, "cancels": 0, "retries": 0}
 CANCELLING = {"workers": 2, "faults": 1, "cancels": 1, "retries": 0}
