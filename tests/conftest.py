@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import redis
-from django.db import connection
+from django.apps import apps
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from tests import servers
 
+WRITTEN_BY_MIGRATIONS = ("contenttypes.ContentType", "auth.Permission")
 UNIT_TESTS = Path(__file__).parent / "unit"
 
 
@@ -71,6 +74,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def django_db_setup(django_db_setup: None) -> None:
     """Tell the processes that tests start which database the tests use."""
     os.environ["AGENDA_TEST_DB_NAME"] = str(connection.settings_dict["NAME"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> Iterator[None]:
+    """Empty tables by DELETE: what Django does after a test costs PostgreSQL 30 ms more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _delete_rows)
+        yield
+
+
+def _delete_rows(case: TransactionTestCase) -> None:
+    """Leave what the migrations have written, as Django does by writing it anew."""
+    tables = [
+        connection.ops.quote_name(model._meta.db_table)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.label not in WRITTEN_BY_MIGRATIONS and model._meta.managed
+    ]
+    with (
+        connection.constraint_checks_disabled(),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table}")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 from django_agenda import task
 from django_agenda.broker import broker
 from django_agenda.worker import recorder
+from django_agenda.worker.record import record
 
 
 @task
@@ -18,11 +19,9 @@ def hang_the_claimer() -> None:
 
 @task
 def hang_the_recorder() -> None:
-    real = recorder.record
-
     def hang(*args: Any) -> Any:
         if threading.current_thread().name == "agenda-recorder":
             threading.Event().wait()
-        return real(*args)
+        return record(*args)
 
-    recorder.record = hang  # type: ignore[assignment]
+    vars(recorder)["record"] = hang

@@ -62,6 +62,7 @@ class Caretaker:
         self._audit = audit
         self._take = take
         self._is_new = True
+        self._unknown_at = 0.0
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
         self._overdue = reconcile.Overdue(using)
@@ -91,7 +92,9 @@ class Caretaker:
             with suppress(BrokerUnavailable):  # the overdue scan finds them
                 enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
-        _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
+        if monotonic() >= self._unknown_at:
+            self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)
+            _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
         settle_all(self._using)
 
     def _heal_broker(self) -> None:

@@ -131,11 +131,13 @@ class Claimer:
                 taken = self._claimed(ids, now, monotonic()) if ids else None
             if taken is not None:
                 self._holdings.add(taken.claims)
+        count = 0
         if taken is not None:
             self._start_all(taken.claims)
+            count = len(taken.claims) + taken.unknown
         elif is_quiet and self._options.burst:
             self._enough("nothing is due")
-        return rest(len(ids), room) if self._room() > 0 else self._longest
+        return rest(count, room) if self._room() > 0 else self._longest
 
     def take(self, ids: list[str], moment: datetime, starts: float) -> int:
         """Claim these ids, and hand over those that are this worker's now; return how many."""

@@ -19,18 +19,24 @@ class Holdings:
 
     def __init__(self) -> None:
         self.claiming = threading.Lock()
-        self._tokens: set[Token] = set()
+        self._claims: dict[Token, Claim] = {}
 
     def add(self, claims: Iterable[Claim]) -> None:
         """Remember claims; must be called under `claiming`."""
-        self._tokens.update((claim.id, claim.attempt) for claim in claims)
+        self._claims.update({(claim.id, claim.attempt): claim for claim in claims})
 
     def drop(self, claims: Iterable[Claim]) -> None:
-        """Forget claims whose outcome is stored, or that were given back."""
-        self._tokens.difference_update([(claim.id, claim.attempt) for claim in claims])
+        """Forget claims whose outcome is stored, or that were given back.
+
+        What was given back may have been claimed again by now, with the same token.
+        """
+        for claim in claims:
+            token = (claim.id, claim.attempt)
+            if self._claims.get(token) is claim:
+                del self._claims[token]
 
     def unknown(self, tokens: Iterable[Token]) -> list[Token]:
         """Return those that this process does not hold."""
         with self.claiming:
-            held = self._tokens.copy()
+            held = self._claims.copy()
         return [token for token in tokens if token not in held]

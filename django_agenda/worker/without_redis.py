@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from django_agenda.clock import monotonic
 from django_agenda.models.execution import Execution
+from django_agenda.models.paused_queue import PausedQueue
 
 from .queues import Queues
 
@@ -61,7 +62,8 @@ class Sight:
             held_by="",
             due_at__lte=Now(),
         )
-        return self._queues.of(rows)
+        paused = PausedQueue.objects.using(self._using).values("name")
+        return self._queues.of(rows).exclude(queue_name__in=paused)
 
 
 def _urgent(rows: QuerySet[Execution]) -> QuerySet[Execution]:
@@ -85,6 +87,6 @@ _NOW = {
 }
 
 
-def rest(found: int, limit: int) -> float:
+def rest(taken: int, limit: int) -> float:
     """Return the seconds until the next look: none while there was as much as was asked for."""
-    return 0.0 if found >= limit else random.uniform(OFTEN, SELDOM)
+    return 0.0 if taken >= limit else random.uniform(OFTEN, SELDOM)

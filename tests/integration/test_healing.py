@@ -17,13 +17,13 @@ from django_agenda.models import Batch, Execution, Worker
 from django_agenda.scheduling.cancel import cancel
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed, tasks_unknown, trouble_began
-from django_agenda.worker import claimer
 from django_agenda.worker.audit import Audit
 from django_agenda.worker.claim import Claim, Outcome
 from django_agenda.worker.claims import claim, give_back
 from django_agenda.worker.control import Control
 from django_agenda.worker.heart import Heart
 from django_agenda.worker.holdings import Holdings
+from django_agenda.worker.record import record
 from django_agenda.worker.recorder import Recorder
 from django_agenda.worker.trouble import Trouble
 from tests import tasks
@@ -57,13 +57,9 @@ def take(worker: Worker, *rows: Execution) -> list[Claim]:
 
 
 def outcome(one: Claim, **changes: Any) -> Outcome:
-    given: dict[str, Any] = {
-        "status": "succeeded",
-        "started_at": now(),
-        "finished_at": now(),
-        "run_ms": 1,
-    }
-    return Outcome(claim=one, **given | changes)
+    given = {"status": "succeeded", "started_at": now(), "finished_at": now(), "run_ms": 1}
+    everything: dict[str, Any] = {"claim": one, **given, **changes}
+    return Outcome(**everything)
 
 
 def overdue(count: int) -> Batch:
@@ -156,20 +152,37 @@ def test_a_claim_that_is_on_its_way_is_not_taken_for_forgotten(living_worker: Wo
     give_back(DEFAULT, living_worker, [(one.id, one.attempt)])
 
 
+def test_to_forget_what_was_given_back_is_not_to_forget_what_was_claimed_since(
+    living_worker: Worker,
+) -> None:
+    holdings, row = Holdings(), schedule(tasks.plain)()
+    [first] = take(living_worker, row)
+    holdings.add([first])
+    give_back(DEFAULT, living_worker, [(first.id, first.attempt)])
+    [second] = take(living_worker, row)
+    holdings.add([second])
+
+    holdings.drop([first])
+
+    assert holdings.unknown([(second.id, second.attempt)]) == []
+    holdings.drop([second])
+    assert holdings.unknown([(second.id, second.attempt)]) == [(second.id, 1)]
+    give_back(DEFAULT, living_worker, [(second.id, second.attempt)])
+
+
 def test_a_claim_whose_answer_was_lost_runs_all_the_same(
     monkeypatch: pytest.MonkeyPatch, healed: list[tuple[str, int]], ledger: str
 ) -> None:
-    real = claimer.claim
     lost: list[Any] = []
 
     def lose_the_first_answer(*args: Any, **kwargs: Any) -> Any:
-        result = real(*args, **kwargs)
+        result = claim(*args, **kwargs)
         if not lost:
             lost.append(result)
             raise OperationalError("the server closed the connection unexpectedly")
         return result
 
-    monkeypatch.setattr(claimer, "claim", lose_the_first_answer)
+    monkeypatch.setattr("django_agenda.worker.claimer.claim", lose_the_first_answer)
     row = schedule(tasks.note)(ledger)
 
     with RunningWorker():
@@ -187,19 +200,16 @@ def test_outcomes_that_wait_for_the_database_are_no_forgotten_claims(
     ledger: str,
     configure: Configure,
 ) -> None:
-    from django_agenda.worker import recorder
-
     configure(AUDIT_INTERVAL=0.01)
-    real = recorder.record
     failures: list[Any] = []
 
     def refuse_at_first(*args: Any) -> Any:
         if len(failures) < 3:
             failures.append(args)
             raise OperationalError("the database is restarting")
-        return real(*args)
+        return record(*args)
 
-    monkeypatch.setattr(recorder, "record", refuse_at_first)
+    monkeypatch.setattr("django_agenda.worker.recorder.record", refuse_at_first)
     row = schedule(tasks.note)(ledger)
 
     with RunningWorker():
@@ -244,18 +254,15 @@ def test_one_outcome_that_is_refused_does_not_harm_the_others(
 def test_what_is_refused_even_when_cleaned_does_not_hold_up_the_rest(
     living_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django_agenda.worker import recorder as room
-
     rows = schedule_many([Call(tasks.plain)] * 4)
     claims = take(living_worker, *rows)
-    real = room.record
 
     def refuse_one(using: str, worker: Worker, outcomes: list[Outcome]) -> Any:
         if any(one.claim.id == claims[1].id for one in outcomes):
             raise ValueError("never this one")
-        return real(using, worker, outcomes)
+        return record(using, worker, outcomes)
 
-    monkeypatch.setattr(room, "record", refuse_one)
+    monkeypatch.setattr("django_agenda.worker.recorder.record", refuse_one)
     holdings = Holdings()
     holdings.add(claims)
     recorder = Recorder(Control(DEFAULT), holdings, Trouble())
@@ -278,18 +285,16 @@ def test_what_is_refused_even_when_cleaned_does_not_hold_up_the_rest(
 def test_nothing_is_claimed_while_an_outcome_waits_for_half_a_ttl(
     configure: Configure, monkeypatch: pytest.MonkeyPatch, ledger: str
 ) -> None:
-    from django_agenda.worker import recorder as room
-
     configure(WORKER_TTL=0.4)
-    real, is_down = room.record, threading.Event()
+    is_down = threading.Event()
     is_down.set()
 
     def refuse(*args: Any) -> Any:
         if is_down.is_set():
             raise OperationalError("down")
-        return real(*args)
+        return record(*args)
 
-    monkeypatch.setattr(room, "record", refuse)
+    monkeypatch.setattr("django_agenda.worker.recorder.record", refuse)
     first = schedule(tasks.plain)()
     with RunningWorker() as running:
         wait_until(lambda: running.process._recorder.waits > 0.2, 2)

@@ -22,6 +22,7 @@ from tests import tasks
 from tests.conftest import RedisServer
 from tests.factories import BatchFactory
 from tests.integration.conftest import RunningWorker
+from tests.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 
@@ -206,13 +207,15 @@ def test_json_names_everything() -> None:
 
 def test_beside_a_busy_worker_nothing_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agree, "SECOND_LOOK", 2.0)
+    reports: list[Report] = []
     agenda = Agenda()
     for number in range(400):
         agenda.add(tasks.nothing)(number)
-    batch = agenda.scatter(over=timedelta(seconds=2))
-    reports: list[Report] = []
 
     with RunningWorker():
+        # A refill may put back, for a moment, what is popped meanwhile.
+        wait_until(broker.is_filled)
+        batch = agenda.scatter(over=timedelta(seconds=2))
         while Batch.objects.filter(pk=batch.pk, finished_at=None).exists():
             reports.append(reconcile("default"))
 

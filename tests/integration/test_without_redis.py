@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from django_agenda import Agenda, Call, schedule
+from django_agenda import Agenda, Call, pause_queue, resume_queue, schedule
 from django_agenda.broker import connection as broker_connection
 from django_agenda.clock import now
 from django_agenda.models import Execution
@@ -160,6 +160,20 @@ def test_only_the_queues_that_are_served(redis_server: RedisServer, work: Work) 
     other.refresh_from_db()
     assert (mail.status, other.status) == ("succeeded", "pending")
     other.delete()
+
+
+def test_a_paused_queue_is_left_alone_and_holds_up_no_other(redis_server: RedisServer) -> None:
+    redis_server.kill()
+    pause_queue("mail")
+    held = [schedule(tasks.mail)(number) for number in range(20)]
+    with RunningWorker() as running:
+        assert schedule(tasks.add)(1, 2).wait(4) == 3
+        wait_until(lambda: not running.process._hands.held)
+
+    assert set(Execution.objects.filter(queue_name="mail").values_list("status")) == {("pending",)}
+    resume_queue("mail")
+    assert len(held) == 20
+    Execution.objects.all().delete()
 
 
 # --- what is seen ---

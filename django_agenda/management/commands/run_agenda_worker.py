@@ -82,10 +82,6 @@ class Command(BaseCommand):
             # Threads of the bodies that were given up must not hold the end up.
             self.stderr.flush()
             os._exit(code)
-        if code:
-            # Threads of the bodies that were given up must not hold the end up.
-            self.stderr.flush()
-            os._exit(code)
 
 
 def read(options: dict[str, Any]) -> Options:
