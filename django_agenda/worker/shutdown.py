@@ -19,8 +19,10 @@ class Shutdown:
     """Wait for a signal, or for an end of one's own accord, without polling.
 
     Handlers run between two steps of the main thread, which may hold any lock at that moment; so
-    they only count, and a byte in a socket wakes whoever waits. Outside the main thread there
-    are no handlers, and `request()` is the only way.
+    they only count, and a byte in a socket wakes whoever waits. The interpreter writes it when the
+    signal comes: the system may give a signal to any thread, and one that the main thread did not
+    get itself does not end its waiting. Outside the main thread there are no handlers, and
+    `request()` is the only way.
 
     `ordered` is how a child learns what its supervisor wants: a signal then only says that it is
     to look. So it makes no difference who else sent one to the whole group of processes.
@@ -42,9 +44,12 @@ class Shutdown:
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         self._before: dict[int, Any] = {}
+        self._woken_before = -1
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
+            waker = self._writer.fileno()
+            self._woken_before = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
             for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._heard)
             # Whoever forked this process has held them back until now.
@@ -57,6 +62,8 @@ class Shutdown:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._before:
+            signal.set_wakeup_fd(self._woken_before)
         self._reader.close()
         self._writer.close()
 

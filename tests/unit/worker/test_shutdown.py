@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from unittest.mock import Mock
 
 from django_agenda.clock import monotonic
@@ -100,3 +101,17 @@ def test_a_request_of_its_own_is_no_order() -> None:
         shutdown.tell("stop")
         assert (shutdown.count, shutdown.reason) == (1, "nothing is due")
         assert shutdown.told_at is not None
+
+
+def test_a_signal_that_another_thread_gets_wakes_the_one_that_waits() -> None:
+    def get_it() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    with Shutdown() as shutdown:
+        another = threading.Timer(0.2, get_it)
+        another.start()
+
+        began = monotonic()
+        assert shutdown.wait(5.0)
+        assert monotonic() - began < 4.0
+        another.join()
