@@ -184,8 +184,14 @@ def wait_for(batch: Any, seconds: float) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
+    """Return what a process and its living children have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(cpu_seconds, children(pid)))
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def show(what: str, rates: list[float], unit: str) -> None:

@@ -1,4 +1,4 @@
-"""Kill a worker and empty Redis in the middle of a batch, and count what was done.
+"""Kill a worker's process, empty Redis, and kill a whole worker in the middle of a batch.
 
     python -m benchmarks.faults [--database sqlite|postgres] [--count 10000]
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.engine import servers, wait_for
+from benchmarks.engine import children, servers, wait_for
 
 
 def main() -> None:
@@ -44,17 +45,18 @@ def hurt(count: int, ledger: Path) -> None:
     batch = Agenda(calls, count=count).scatter(over=timedelta(seconds=6))
     try:
         time.sleep(1.5)
-        workers[0].kill()
+        # Its supervisor lives, and starts another.
+        for pid in children(workers[0].pid):
+            os.kill(pid, signal.SIGKILL)
         time.sleep(1)
         client().flushall()
         time.sleep(1)
-        workers[1].kill()
+        kill_whole(workers[1])
         workers.append(start_worker())
         wait_for(batch, 60)
     finally:
         for worker in workers:
-            worker.kill()
-            worker.wait()
+            kill_whole(worker)
     runs = Counter(ledger.read_text().split())
     rows = Counter(batch.executions.values_list("status", flat=True))
     counts = {name: getattr(batch, name) for name in Batch.COUNTS if getattr(batch, name)}
@@ -65,7 +67,15 @@ def hurt(count: int, ledger: Path) -> None:
 
 
 def start_worker() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "django", "run_agenda_worker"])
+    command = [sys.executable, "-m", "django", "run_agenda_worker"]
+    return subprocess.Popen(command, start_new_session=True)
+
+
+def kill_whole(worker: subprocess.Popen[bytes]) -> None:
+    """Kill all its processes at once, as the end of a machine does."""
+    if worker.poll() is None:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
 
 
 if __name__ == "__main__":
