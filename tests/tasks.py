@@ -92,6 +92,11 @@ def fail(message: str = "it failed") -> NoReturn:
     raise Refusal(message)
 
 
+@task(redact=["card"])
+def fail_to_pay(card: str, token: str) -> NoReturn:
+    raise Refusal(f"{card!r} was refused for {token}")
+
+
 @task
 def fail_if(condition: bool) -> None:
     if condition:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -12,15 +11,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from django_agenda.models.execution import Execution
 from django_agenda.tasks.registry import registered
+from django_agenda.tasks.secrets import HIDDEN, is_secret, positional_names
 
-HIDDEN = "••••••••"
 _LONGEST = 20_000
 
-_NAMES = re.compile(
-    r"pass(?:word|wd|phrase|code)?|pwd|token|secret|key|signature|authori[sz]ation|auth\b"
-    r"|cookie|session|credential|api|private|bearer",
-    re.IGNORECASE,
-)
 # In running text `key` alone says too little: "KeyError: 'name'" must stay readable.
 _IN_TEXT = re.compile(
     r"""(?ix) (
@@ -32,29 +26,31 @@ _IN_TEXT = re.compile(
 _IN_URL = re.compile(r"(\w[\w+.-]*://[^\s/:@]*:)[^\s/@]+@")
 
 
-def is_secret(name: str, names: Collection[str] = ()) -> bool:
-    """Tell whether the value of that name is never shown."""
-    return name in names or _NAMES.search(name) is not None
-
-
 def arguments(execution: Execution) -> tuple[str, str]:
-    """Return the positional and the keyword arguments as JSON, what is secret hidden."""
+    """Return the positional and the keyword arguments as JSON, what is secret hidden.
+
+    Nobody can tell what a task that is not known here has declared secret: all of it is hidden.
+    """
     task = registered().get(execution.task_name)
-    names = () if task is None else task.redact
-    parameters = () if task is None else _positional_names(task.function)
+    if task is None:
+        hidden = dict.fromkeys(execution.kwargs, HIDDEN)
+        return _written([HIDDEN] * len(execution.args)), _written(hidden)
+    parameters = positional_names(task.function)
     args = [
         HIDDEN
-        if place < len(parameters) and is_secret(parameters[place], names)
-        else clean(value, names)
+        if place < len(parameters) and is_secret(parameters[place], task.redact)
+        else clean(value, task.redact)
         for place, value in enumerate(execution.args)
     ]
-    return _written(args), _written(clean(execution.kwargs, names))
+    return _written(args), _written(clean(execution.kwargs, task.redact))
 
 
 def result(execution: Execution) -> str:
     """Return the return value as JSON, what is secret hidden."""
     task = registered().get(execution.task_name)
-    return _written(clean(execution.return_value, () if task is None else task.redact))
+    if task is None:
+        return _written(None if execution.return_value is None else HIDDEN)
+    return _written(clean(execution.return_value, task.redact))
 
 
 def clean(value: Any, names: Collection[str] = ()) -> Any:
@@ -74,12 +70,6 @@ def clean(value: Any, names: Collection[str] = ()) -> Any:
 def text(words: str) -> str:
     """Return text with what follows the name of a secret replaced, and passwords in URLs."""
     return _IN_URL.sub(rf"\1{HIDDEN}@", _IN_TEXT.sub(rf"\1{HIDDEN}", words))
-
-
-def _positional_names(function: Any) -> Sequence[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(function).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind in kinds]
 
 
 def _written(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from traceback import walk_tb
@@ -20,6 +20,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.signals import execution_started
 from django_agenda.tasks.current import Context, running
 from django_agenda.tasks.payload import decode, encode_result
+from django_agenda.tasks.secrets import secrets_of, without
 
 from .claim import FENCED, Claim, Outcome
 from .deadline import Deadlines
@@ -160,7 +161,8 @@ def _ended(
 def _failed(claim: Claim, started_at: datetime, began: float, error: BaseException) -> Outcome:
     is_late = isinstance(error, TimeoutError) and claim.task.timeout is not None
     stage = Execution.Stage.TIMEOUT.value if is_late else Execution.Stage.RUN.value
-    name, message, frames, text = _described(error)
+    secrets = _secrets(claim)
+    name, message, frames, text = _described(error, secrets)
     retry_at, trouble = None, ""
     if isinstance(error, TypeError) and _does_not_fit(claim, error):
         # Another release's call: it fails in the same way however often it is tried.
@@ -176,7 +178,7 @@ def _failed(claim: Claim, started_at: datetime, began: float, error: BaseExcepti
         run_ms=_ms_since(began),
         stage=stage,
         error_class=name,
-        error_message=message + trouble,
+        error_message=message + without(trouble, secrets),
         traceback=text,
         error_fingerprint=errors.fingerprint(stage, name, message, frames),
         retry_at=retry_at,
@@ -210,14 +212,21 @@ def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]
         return None, f" (and its backoff failed: {failure!r:.500})"
 
 
-def _described(error: BaseException) -> tuple[str, str, list[str], str]:
+def _secrets(claim: Claim) -> list[str]:
+    try:
+        return secrets_of(claim.task, decode(claim.args), decode(claim.kwargs))
+    except Exception:  # noqa: BLE001
+        return []  # these arguments never came to the body
+
+
+def _described(error: BaseException, secrets: Sequence[str]) -> tuple[str, str, list[str], str]:
     """Return class, message, frames and traceback, of an error that may refuse to be printed."""
     try:
         name = errors.storable(errors.class_name(type(error)), 255)
     except BaseException:  # noqa: BLE001
         name = "Exception"
     try:
-        message = errors.storable(str(error), errors.MAX_MESSAGE)
+        message = errors.storable(without(str(error), secrets), errors.MAX_MESSAGE)
     except BaseException as failure:  # noqa: BLE001
         message = f"(its message cannot be printed: {type(failure).__name__})"
     try:
@@ -226,7 +235,7 @@ def _described(error: BaseException) -> tuple[str, str, list[str], str]:
         ]
         frames = [f"{frame.filename}:{frame.name}" for frame in stack[-_PROJECT_FRAMES:]]
         text = "".join(traceback.format_exception(error, limit=-50, chain=_is_short(error)))
-        return name, message, frames, errors.storable(text, errors.MAX_TRACEBACK)
+        return name, message, frames, errors.storable(without(text, secrets), errors.MAX_TRACEBACK)
     except BaseException as failure:  # noqa: BLE001
         return name, message, [], f"(its traceback cannot be printed: {type(failure).__name__})"
 

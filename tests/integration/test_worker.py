@@ -67,6 +67,22 @@ def test_a_failure_is_recorded_with_its_error_and_an_attempt_row(work: Work) -> 
     assert attempt.error_message == "no such customer"
 
 
+def test_secret_arguments_leave_no_trace_in_what_is_kept_of_an_error(work: Work) -> None:
+    rows = schedule_many(
+        [Call(tasks.fail_to_pay, (f"4111 1111\\{n}",), {"token": f"tok-{n}-123"}) for n in range(2)]
+    )
+
+    work()
+
+    for row in rows:
+        row.refresh_from_db()
+        kept = f"{row.error_message} {row.traceback} {row.attempt_set.get().error_message}"
+        assert "was refused for" in kept
+        assert "4111" not in kept
+        assert "tok-" not in kept
+    assert rows[0].error_fingerprint == rows[1].error_fingerprint
+
+
 def test_the_same_error_has_the_same_fingerprint_whatever_its_numbers(work: Work) -> None:
     rows = schedule_many([Call(tasks.fail, (f"customer {n} is gone",)) for n in (1, 22, 333)])
     other = schedule(tasks.fail)("something else")

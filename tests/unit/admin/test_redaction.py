@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from django_agenda.admin import redaction
 from django_agenda.models import Execution
 from django_agenda.tasks.registry import register
+from django_agenda.tasks.secrets import HIDDEN
 from django_agenda.tasks.task import Task
 
 
@@ -41,7 +43,7 @@ def call(*args: Any, **kwargs: Any) -> Execution:
     ],
 )
 def test_a_secret_is_known_by_its_name(name: str) -> None:
-    assert redaction.clean({name: "x"}) == {name: redaction.HIDDEN}
+    assert redaction.clean({name: "x"}) == {name: HIDDEN}
 
 
 def test_other_names_are_shown() -> None:
@@ -53,7 +55,7 @@ def test_other_names_are_shown() -> None:
 def test_a_secret_is_found_at_every_depth() -> None:
     found = redaction.clean([{"a": [{"token": {"deep": 1}}]}])
 
-    assert found == [{"a": [{"token": redaction.HIDDEN}]}]
+    assert found == [{"a": [{"token": HIDDEN}]}]
 
 
 def test_positional_arguments_are_known_by_the_names_of_the_task() -> None:
@@ -89,3 +91,14 @@ def test_a_secret_in_text_is_hidden(words: str) -> None:
 
 def test_a_key_error_stays_readable() -> None:
     assert redaction.text("KeyError: 'name'") == "KeyError: 'name'"
+
+
+def test_of_a_task_that_is_not_known_here_nothing_is_shown() -> None:
+    execution = call("4111", 12, amount=3)
+    execution.task_name = "shop.tasks.gone"
+    execution.return_value = {"card": "4111"}
+
+    args, kwargs = redaction.arguments(execution)
+
+    assert (json.loads(args), json.loads(kwargs)) == ([HIDDEN, HIDDEN], {"amount": HIDDEN})
+    assert json.loads(redaction.result(execution)) == HIDDEN

@@ -1,0 +1,59 @@
+"""Which values are never shown: known by their names, and by what tasks declare."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from .task import Task
+
+HIDDEN = "••••••••"
+
+# Without the values of shorter ones a text would be unreadable, and they are easily guessed.
+_SHORTEST = 6
+_NAMES = re.compile(
+    r"pass(?:word|wd|phrase|code)?|pwd|token|secret|key|signature|authori[sz]ation|auth\b"
+    r"|cookie|session|credential|api|private|bearer",
+    re.IGNORECASE,
+)
+
+
+def is_secret(name: str, names: Collection[str] = ()) -> bool:
+    """Tell whether the value of that name is never shown."""
+    return name in names or _NAMES.search(name) is not None
+
+
+def positional_names(function: Callable[..., Any]) -> Sequence[str]:
+    """Return the names of the parameters that positional arguments fill, in their order."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind in kinds]
+
+
+def secrets_of(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """Return, as texts, the secret values of a call's arguments: the longest first."""
+    named = [*zip(positional_names(task.function), args, strict=False), *kwargs.items()]
+    found = set(_found(named, task.redact, is_hidden=False))
+    return sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
+
+
+def without(text: str, secrets: Sequence[str]) -> str:
+    """Return the text with these values hidden, as they are and as repr() writes them."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN).replace(repr(secret)[1:-1], HIDDEN)
+    return text
+
+
+def _found(
+    named: Collection[tuple[Any, Any]], names: Collection[str], *, is_hidden: bool
+) -> Iterator[str]:
+    for name, value in named:
+        hides = is_hidden or is_secret(str(name), names)
+        if isinstance(value, Mapping):
+            yield from _found(value.items(), names, is_hidden=hides)
+        elif isinstance(value, (list, tuple)):
+            yield from _found([("", inner) for inner in value], names, is_hidden=hides)
+        elif hides and value is not None and not isinstance(value, bool):
+            yield str(value)
