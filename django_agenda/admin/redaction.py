@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
+from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
-from django_agenda.tasks.registry import registered
+from django_agenda.tasks.registry import lookup, registered
 from django_agenda.tasks.secrets import HIDDEN, is_secret, positional_names
+from django_agenda.tasks.task import Task
 
 _LONGEST = 20_000
 
@@ -31,7 +34,7 @@ def arguments(execution: Execution) -> tuple[str, str]:
 
     Nobody can tell what a task that is not known here has declared secret: all of it is hidden.
     """
-    task = registered().get(execution.task_name)
+    task = _known_task(execution.task_name)
     if task is None:
         hidden = dict.fromkeys(execution.kwargs, HIDDEN)
         return _written([HIDDEN] * len(execution.args)), _written(hidden)
@@ -47,7 +50,7 @@ def arguments(execution: Execution) -> tuple[str, str]:
 
 def result(execution: Execution) -> str:
     """Return the return value as JSON, what is secret hidden."""
-    task = registered().get(execution.task_name)
+    task = _known_task(execution.task_name)
     if task is None:
         return _written(None if execution.return_value is None else HIDDEN)
     return _written(clean(execution.return_value, task.redact))
@@ -70,6 +73,16 @@ def clean(value: Any, names: Collection[str] = ()) -> Any:
 def text(words: str) -> str:
     """Return text with what follows the name of a secret replaced, and passwords in URLs."""
     return _IN_URL.sub(rf"\1{HIDDEN}@", _IN_TEXT.sub(rf"\1{HIDDEN}", words))
+
+
+def _known_task(name: str) -> Task[..., Any] | None:
+    """Return the task of that name, unless a module would have to be imported to find it."""
+    if name not in registered() and name.rpartition(".")[0] not in sys.modules:
+        return None
+    try:
+        return lookup(name)
+    except UnknownTask:
+        return None
 
 
 def _written(value: Any) -> str:

@@ -10,7 +10,9 @@ from django.urls import reverse
 from factory.django import DjangoModelFactory
 
 from django_agenda.models import Execution
-from tests.factories import BatchFactory, ExecutionFactory, Scene, WorkerFactory, flood
+from django_agenda.tasks import registry
+from django_agenda.tasks.task import Task
+from tests.factories import TASK, BatchFactory, ExecutionFactory, Scene, WorkerFactory, flood
 
 from .conftest import ClientFor
 
@@ -76,6 +78,16 @@ def test_payloads_need_their_own_right(client_for: ClientFor) -> None:
     assert f"customer {execution.args[0]}" not in batch_page
 
 
+def send_reminder(number: int, template: str, api_token: str) -> None:
+    """Stand for the task of the factories, known here."""
+
+
+@pytest.fixture
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._tasks, TASK, Task(send_reminder))
+
+
+@pytest.mark.usefixtures("_known")
 def test_with_the_right_payloads_are_shown_without_secrets(client_for: ClientFor) -> None:
     flood(100, scene=Scene(failing=1.0, refused=0, outage=None))
     execution = Execution.objects.filter(error_class="builtins.ValueError").earliest("position")
@@ -87,6 +99,17 @@ def test_with_the_right_payloads_are_shown_without_secrets(client_for: ClientFor
     assert "server.send_message" in shown
     assert f"customer {execution.args[0]}" in shown
     assert "s3cr3t" not in shown
+
+
+def test_of_a_task_that_is_unknown_here_no_argument_is_shown(client_for: ClientFor) -> None:
+    flood(100, scene=Scene(failing=1.0, refused=0, outage=None))
+    execution = Execution.objects.filter(error_class="builtins.ValueError").earliest("position")
+
+    client = client_for("view_execution", "view_payload")
+
+    shown = client.get(address("execution", "change", execution.pk)).content.decode()
+    assert "reminder&quot;" not in shown
+    assert "••••" in shown
 
 
 def test_a_batch_without_the_right_to_see_executions_has_no_links_to_them(
