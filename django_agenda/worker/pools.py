@@ -70,7 +70,6 @@ class Threads:
                 self.running[me] = claim
                 outcome = run(claim, self._worker_name, self._deadlines, context)
                 del self.running[me]
-                self._in_hand.end(claim)
                 self._done(outcome)
         finally:
             connections.close_all()
@@ -122,7 +121,6 @@ class Coroutines:
             if threads in SyncToAsync.context_to_thread_executor:
                 await sync_to_async(connections.close_all)()
         del self.running[id(claim)]
-        self._in_hand.end(claim)
         self._done(outcome)
 
 

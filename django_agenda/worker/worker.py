@@ -192,7 +192,7 @@ class WorkerProcess:
         code = DRAINED
         if self._hands.held:
             code = INTERRUPTED
-            self._let_go(running)
+            self._let_go([one for one in running if self._in_hand.end(one)])
         else:
             self._threads.join(1.0)
         self._end_parts()
@@ -229,8 +229,11 @@ class WorkerProcess:
         pool.put(claim)
 
     def _done(self, outcome: Outcome) -> None:
+        # One that was given back at the end of a shutdown is in hand no more.
+        was_in_hand = self._in_hand.end(outcome.claim)
         self._recorder.put(outcome)
-        self._hands.put_down(seconds=outcome.run_ms / 1000)
+        if was_in_hand:
+            self._hands.put_down(seconds=outcome.run_ms / 1000)
 
     def _row(self) -> Worker:
         return self._heart.worker
