@@ -79,7 +79,9 @@ class Heart:
     def drain(self) -> None:
         """Show that it takes no more."""
         self.worker.status = Worker.Status.DRAINING
-        self._rows(self.worker).update(status=Worker.Status.DRAINING)
+        # Whoever was declared lost stays so: as a living one its row would keep what it claimed.
+        living = self._rows(self.worker).filter(status__in=Worker.LIVING)
+        living.update(status=Worker.Status.DRAINING)
         resign(self._using, self.worker.pk)
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ class InHand:
     def __init__(self) -> None:
         # By the identity of the claim: an execution that was let go of can be claimed again.
         self._waiting: dict[int, Claim] = {}
-        self._running: dict[str, ClaimContext] = {}
+        self._running: dict[int, ClaimContext] = {}
 
     def add(self, claims: Iterable[Claim]) -> None:
         """Take claims that are to be started."""
@@ -25,16 +25,17 @@ class InHand:
         """Return the context in which to start it; None when it was let go of meanwhile."""
         if self._waiting.pop(id(claim), None) is None:
             return None
-        context = self._running[claim.id] = ClaimContext(claim)
+        context = self._running[id(claim)] = ClaimContext(claim)
         return context
 
-    def end(self, claim: Claim) -> None:
-        """Note that its body has ended."""
-        self._running.pop(claim.id, None)
+    def end(self, claim: Claim) -> bool:
+        """Note that its body has ended, or is waited for no longer; tell the first who says so."""
+        return self._running.pop(id(claim), None) is not None
 
     def ids(self) -> list[str]:
         """Return the ids of all of them."""
-        return [claim.id for claim in list(self._waiting.values())] + list(self._running)
+        waiting = [claim.id for claim in list(self._waiting.values())]
+        return waiting + [context.id for context in list(self._running.values())]
 
     def let_go(self, claims: Iterable[Claim]) -> list[Claim]:
         """Return those that were not started, and now never will be."""
@@ -50,7 +51,7 @@ class InHand:
 
         One that starts at this moment is told at the next call.
         """
-        for id_ in ids:
-            if (context := self._running.get(id_)) is not None and not context.is_cancelled:
+        for context in list(self._running.values()):
+            if context.id in ids and not context.is_cancelled:
                 context.cancel()
         return self.let_go([one for one in list(self._waiting.values()) if one.id in ids])

@@ -269,3 +269,12 @@ def test_a_lead_from_a_clock_that_was_ahead_does_not_last() -> None:
     assert lead(DEFAULT, heart_of("one").worker.pk, timedelta(days=1))
 
     assert lead(DEFAULT, heart_of("two").worker.pk, TTL)
+
+
+def test_a_worker_that_was_declared_lost_does_not_live_again_by_draining() -> None:
+    heart = heart_of()
+    Worker.objects.update(status="lost")
+
+    heart.drain()
+
+    assert Worker.objects.get().status == "lost"
