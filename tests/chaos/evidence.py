@@ -9,7 +9,7 @@ from typing import Any
 from django_agenda.models import Attempt, Batch, Execution
 
 from .crew import Life
-from .ledger import BodyRun, read
+from .ledger import OK, BodyRun, read
 from .run import Run
 
 # An outcome that was not stored when its worker froze belongs to a body that had just ended.
@@ -112,6 +112,7 @@ def numbers(evidence: Evidence) -> dict[str, Any]:
     extra = evidence.extra_runs()
     return {
         "rows": len(evidence.rows),
+        "lost": lost(evidence),
         "statuses": dict(Counter(row["status"] for row in evidence.rows.values())),
         "bodies": sum(map(len, evidence.runs.values())),
         "crashes": sum(row["crashes"] for row in evidence.rows.values()),
@@ -125,6 +126,18 @@ def numbers(evidence: Evidence) -> dict[str, Any]:
             Counter(f"{life.ended_by}: {life.code}" for life in evidence.lives.values())
         ),
     }
+
+
+def lost(evidence: Evidence) -> int:
+    """Count what was promised or written down, and never ended or never really ran."""
+    sizes = Counter(row["batch_id"] for row in evidence.rows.values())
+    promised = evidence.run.promised.items()
+    missing = sum(max(0, size - sizes[batch_id]) for batch_id, size in promised)
+    done = {id_ for id_, runs in evidence.runs.items() if any(one.outcome == OK for one in runs)}
+    unreal = sum(
+        row["status"] == "succeeded" and id_ not in done for id_, row in evidence.rows.items()
+    )
+    return int(missing + unreal + evidence.run.left.total())
 
 
 def _at(values: list[float], share: float) -> float:

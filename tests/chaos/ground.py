@@ -148,3 +148,16 @@ def enter(environment: dict[str, str]) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+
+
+def versions(ground: Ground) -> list[str]:
+    """Return what the servers call themselves."""
+    import redis
+
+    with redis.Redis(unix_socket_path=ground.redis.path, decode_responses=True) as client:
+        told: Any = client.info("server")
+    name = "Valkey" if "valkey_version" in told else "Redis"
+    found = [f"{name} {told.get('valkey_version') or told['redis_version']}"]
+    if ground.postgres is not None:
+        found.append(f"PostgreSQL {ground.postgres.say('SHOW server_version')[0][0].split()[0]}")
+    return found

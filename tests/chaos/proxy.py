@@ -61,6 +61,7 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
+        server.close()
         with suppress(asyncio.CancelledError):
             tasks = asyncio.all_tasks(self._loop)
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
