@@ -12,7 +12,7 @@ SOURCES := django_agenda tests $(wildcard example_project benchmarks)
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-postgres test-mariadb browser lint format types check ci bench docs build lock clean
+.PHONY: help demo test test-all test-postgres test-mariadb chaos browser lint format types check ci bench docs build lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ test-postgres: $(VENV)/.installed-test $(VENV)/.installed-postgres-server  ## ru
 
 test-mariadb: $(VENV)/.installed-test $(VENV)/.installed-mariadb  ## run the tests on a private MariaDB (must be installed)
 	@AGENDA_TEST_DB=mariadb $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+chaos: $(VENV)/.installed-test $(VENV)/.installed-postgres-server  ## run 100 000 executions under 1000 faults, and write docs/reliability.md
+	@$(BIN)/python -m tests.chaos series $(ARGS)
 
 browser: $(VENV)/.installed-test $(VENV)/.installed-browser  ## run the tests that drive Chromium (must be installed)
 	@$(BIN)/python -m pytest -m browser $(ARGS)

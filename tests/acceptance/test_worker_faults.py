@@ -137,6 +137,17 @@ def test_a_worker_that_finds_redis_down_says_so_once_works_and_returns_to_it(
     assert worker.output.count("trouble_began part=broker") == 1
 
 
+def test_a_worker_that_finds_the_database_down_waits_for_it(start_worker: StartWorker) -> None:
+    nowhere = {"AGENDA_TEST_DB_HOST": "/nonexistent", "AGENDA_TEST_DB_NAME": "agenda"}
+    worker = start_worker(environment=nowhere)
+
+    worker.wait_for_output("trouble_began part=database")
+
+    assert worker.is_running
+    worker.send(signal.SIGTERM)
+    assert worker.end() == 0
+
+
 @pytest.mark.slow
 def test_redis_that_hangs_does_not_hold_up_the_end_of_a_worker(
     start_worker: StartWorker, redis_server: RedisServer

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, InterfaceError
 
 from django_agenda import __version__
 from django_agenda.conf import get_settings
@@ -59,6 +61,14 @@ class Command(BaseCommand):
         add("--autoreload", action="store_true", help="start again when code has changed")
         add("--heartbeat-file", type=Path, metavar="PATH", help="touch it while work goes on")
         add("--worker-id", metavar="NAME", help="the worker's name (default: host:pid)")
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """Check the project; leave out what a database that is down cannot tell.
+
+        Checks of models ask its server for its version, and the worker itself waits for it.
+        """
+        with suppress(DatabaseError, InterfaceError):
+            super().check(*args, **options)
 
     def handle(self, **options: Any) -> None:
         if options["autoreload"] and not is_reloaded():

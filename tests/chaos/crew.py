@@ -1,0 +1,134 @@
+"""The worker processes of a run: started, hurt, replaced, and remembered."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django_agenda.clock import now
+from django_agenda.embedded import bound_to_parent
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(slots=True)
+class Life:
+    """Hold one worker process, from its start to its end."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+    ended_by: str = ""
+    ended_at: float = 0.0
+    was_ready: bool = False
+    froze_at: float | None = None
+    frozen: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self.popen.poll() is None
+
+    @property
+    def code(self) -> int | None:
+        return self.popen.returncode
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether it has said that it works, after which signals drain it."""
+        self.was_ready = self.was_ready or b"worker_started" in self.log.read_bytes()
+        return self.was_ready
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class Crew:
+    """Keep so many workers alive; who ends is replaced."""
+
+    def __init__(self, size: int, folder: Path, *arguments: str) -> None:
+        self._size = size
+        self._folder = folder
+        self._arguments = arguments
+        self.lives: list[Life] = []
+
+    @property
+    def running(self) -> list[Life]:
+        return [life for life in self.lives if life.is_running]
+
+    def keep(self) -> None:
+        """Start as many as are missing."""
+        for _ in range(self._size - len(self.running)):
+            self.start()
+
+    def start(self) -> Life:
+        name = f"w{len(self.lives) + 1}"
+        log = self._folder / f"{name}.log"
+        command = [sys.executable, "-m", "django", "run_agenda_worker", "--worker-id", name]
+        with log.open("wb") as file:
+            popen = subprocess.Popen(
+                bound_to_parent([*command, *self._arguments]),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+        life = Life(name, popen, log)
+        self.lives.append(life)
+        return life
+
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        """Wait until every worker has said that it works."""
+        wait_until(lambda: all(life.is_ready for life in self.running), seconds, what="the workers")
+
+    def kill(self, life: Life) -> None:
+        """End it as the kernel does."""
+        life.ended_by = "kill"
+        life.ended_at = now().timestamp()
+        life.popen.kill()
+        life.popen.wait()
+        self.thaw(life)
+
+    def terminate(self, life: Life) -> None:
+        """Ask it to drain."""
+        if not life.ended_by:
+            life.ended_by = "term" if life.is_ready else "term before it worked"
+            life.ended_at = now().timestamp()
+            life.popen.send_signal(signal.SIGTERM)
+
+    def freeze(self, life: Life) -> None:
+        life.froze_at = now().timestamp()
+        life.popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self, life: Life) -> None:
+        """Let it go on; remember for how long it stood still."""
+        if life.froze_at is not None:
+            life.popen.send_signal(signal.SIGCONT)
+            life.frozen.append((life.froze_at, now().timestamp()))
+            life.froze_at = None
+
+    def drain(self, seconds: float = 60) -> None:
+        """Ask all to drain, and wait for their ends."""
+        for life in self.running:
+            self.thaw(life)
+        if self.running:
+            wait_until(lambda: all(life.is_ready for life in self.running), seconds)
+        for life in self.running:
+            self.terminate(life)
+        for life in self.lives:
+            life.popen.wait(seconds)
+
+    def close(self) -> None:
+        """Leave nobody behind."""
+        for life in self.running:
+            self.kill(life)
