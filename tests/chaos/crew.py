@@ -1,4 +1,4 @@
-"""The worker processes of a run: started, hurt, replaced, and remembered."""
+"""The workers of a run, each a group of processes: started, hurt, replaced, and remembered."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(slots=True)
 class Life:
-    """Hold one worker process, from its start to its end."""
+    """Hold one worker, a supervisor and its processes, from its start to its end.
+
+    `hurt_at` is when one of its processes was killed, and not the supervisor.
+    """
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -27,6 +31,7 @@ class Life:
     ended_at: float = 0.0
     was_ready: bool = False
     froze_at: float | None = None
+    hurt_at: list[float] = field(default_factory=list)
     frozen: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -82,6 +87,7 @@ class Crew:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
+                start_new_session=True,
             )
         life = Life(name, popen, log)
         self.lives.append(life)
@@ -92,12 +98,20 @@ class Crew:
         wait_until(lambda: all(life.is_ready for life in self.running), seconds, what="the workers")
 
     def kill(self, life: Life) -> None:
-        """End it as the kernel does."""
+        """End all its processes at once, as the end of a machine does."""
         life.ended_by = "kill"
         life.ended_at = now().timestamp()
-        life.popen.kill()
+        os.killpg(life.pid, signal.SIGKILL)
         life.popen.wait()
         self.thaw(life)
+
+    def hurt(self, life: Life) -> bool:
+        """Kill one of its processes, which its supervisor replaces; tell whether there was one."""
+        children = Path(f"/proc/{life.pid}/task/{life.pid}/children").read_text().split()
+        if children:
+            life.hurt_at.append(now().timestamp())
+            os.kill(int(children[0]), signal.SIGKILL)
+        return bool(children)
 
     def terminate(self, life: Life) -> None:
         """Ask it to drain."""
@@ -108,12 +122,13 @@ class Crew:
 
     def freeze(self, life: Life) -> None:
         life.froze_at = now().timestamp()
-        life.popen.send_signal(signal.SIGSTOP)
+        os.killpg(life.pid, signal.SIGSTOP)
 
     def thaw(self, life: Life) -> None:
         """Let it go on; remember for how long it stood still."""
         if life.froze_at is not None:
-            life.popen.send_signal(signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.killpg(life.pid, signal.SIGCONT)
             life.frozen.append((life.froze_at, now().timestamp()))
             life.froze_at = None
 

@@ -14,6 +14,8 @@ from .run import Run
 
 # An outcome that was not stored when its worker froze belongs to a body that had just ended.
 MARGIN_S = 1.0
+# Between the last look at its lease and its first line a body may freeze as well.
+STARTING_S = 0.1
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Evidence:
             return ""
         if self.was_frozen(one, life):
             return "D2"
-        if life.ended_by == "kill":
+        if life.ended_by == "kill" or self._died_of(one, life) is not None:
             return "D1"
         return {70: "D3", 1: "D4"}.get(life.code or 0, "")
 
@@ -61,15 +63,24 @@ class Evidence:
         longest = settings["WORKER_TTL"] - 2 * settings["HEARTBEAT"]
         last = float("inf") if one.ended is None else one.ended + MARGIN_S
         return any(
-            until - since >= longest and since <= last and until >= one.started
+            until - since >= longest and since <= last and until + STARTING_S >= one.started
             for since, until in life.frozen
         )
 
     def end_of(self, one: BodyRun) -> float:
         """Return when a run was over, by itself or with its worker."""
+        if one.ended is not None:
+            return one.ended
         life = self.lives.get(one.pid)
-        died_at = life.ended_at if life is not None and life.ended_by == "kill" else float("inf")
-        return died_at if one.ended is None else one.ended
+        if life is None:
+            return float("inf")
+        died_at = life.ended_at if life.ended_by == "kill" else float("inf")
+        return min(died_at, self._died_of(one, life) or died_at)
+
+    def _died_of(self, one: BodyRun, life: Life) -> float | None:
+        """Return when a process of its worker was killed while this ran, or just after."""
+        last = float("inf") if one.ended is None else one.ended + MARGIN_S
+        return next((moment for moment in life.hurt_at if one.started <= moment <= last), None)
 
 
 def gather(run: Run) -> Evidence:

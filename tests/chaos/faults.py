@@ -14,7 +14,7 @@ import redis
 from .crew import Crew, Life
 from .ground import Ground
 
-WORKERS = ("kill -9", "SIGTERM", "frozen briefly", "frozen past the lease")
+WORKERS = ("kill -9", "process killed", "SIGTERM", "frozen briefly", "frozen past the lease")
 REDIS = (
     "FLUSHALL",
     "Redis killed, back empty",
@@ -41,7 +41,7 @@ def kinds(name: str, database: str) -> tuple[str, ...]:
         "redis": REDIS,
         "database": of_the_database,
         "term": ("SIGTERM",),
-        "kill": ("kill -9",),
+        "kill": ("kill -9", "process killed"),
         "none": (),
     }[name]
 
@@ -106,6 +106,10 @@ class Faults:
         if victim is not None:
             self._crew.kill(victim)
         return victim is not None
+
+    def hurt(self) -> bool:
+        victim = self._victim()
+        return victim is not None and victim.froze_at is None and self._crew.hurt(victim)
 
     def terminate(self) -> bool:
         able = sum(one.is_ready and not one.ended_by for one in self._crew.running)
@@ -191,6 +195,7 @@ class Faults:
 
 _ACTIONS: dict[str, Callable[[Faults], bool | None]] = {
     "kill -9": Faults.kill,
+    "process killed": Faults.hurt,
     "SIGTERM": Faults.terminate,
     "frozen briefly": Faults.freeze_briefly,
     "frozen past the lease": Faults.freeze_long,

@@ -24,7 +24,10 @@ OK, ERROR = "ok", "error"
 
 @dataclass(slots=True)
 class BodyRun:
-    """Hold one run of a body; times are seconds since 1970, `ended` is empty when it never did."""
+    """Hold one run of a body; times are seconds since 1970, `ended` is empty when it never did.
+
+    `pid` is that of the supervisor, which leads the group of its worker's processes.
+    """
 
     id: str
     attempt: int
@@ -38,7 +41,7 @@ class BodyRun:
 @contextmanager
 def written_down() -> Iterator[None]:
     """Write the start and the end of the body that this block is."""
-    token = f"{current.execution.pk.hex} {current.attempt} {os.getpid()}"
+    token = f"{current.execution.pk.hex} {current.attempt} {os.getpgrp()}"
     due = current.execution.due_at.timestamp()
     _write(f"start {token} {now().timestamp():.6f} {due:.6f}\n")
     outcome = ERROR

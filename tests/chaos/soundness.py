@@ -101,7 +101,7 @@ def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
             life = evidence.lives.get(one.pid)
             yield f"{one} of {life and (life.name, life.ended_by, life.code, life.frozen)}"
     for (pid, window), number in by_life.items():
-        if number > most:
+        if number > most * (1 + len(evidence.lives[pid].hurt_at)):
             yield f"{evidence.lives[pid].name} left {number} extra runs ({window})"
     for id_, row in evidence.rows.items():
         if row["task_name"] == tasks.at_most_once.name and len(evidence.runs.get(id_, ())) > 1:
