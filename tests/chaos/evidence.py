@@ -70,7 +70,8 @@ class Evidence:
 
     def started_after_thaw(self, one: BodyRun) -> float | None:
         """Return the end of the freeze, past the lease, that this run was started after."""
-        for _, until in self.lives[one.pid].frozen:
+        life = self.lives.get(one.pid)
+        for _, until in life.frozen if life is not None else ():
             if until < one.started <= until + LAST_LOOK_S:
                 return until
         return None
