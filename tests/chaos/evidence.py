@@ -14,8 +14,9 @@ from .run import Run
 
 # An outcome that was not stored when its worker froze belongs to a body that had just ended.
 MARGIN_S = 1.0
-# Between the last look at its lease and its first line a body may freeze as well.
-STARTING_S = 0.1
+# A thread looks at the lease, and then starts the body. One that was frozen between the two starts
+# it when it is thawed: at most one body for each thread.
+LAST_LOOK_S = 0.25
 
 
 @dataclass(slots=True)
@@ -63,9 +64,17 @@ class Evidence:
         longest = settings["WORKER_TTL"] - 2 * settings["HEARTBEAT"]
         last = float("inf") if one.ended is None else one.ended + MARGIN_S
         return any(
-            until - since >= longest and since <= last and until + STARTING_S >= one.started
+            until - since >= longest and since <= last and until + LAST_LOOK_S >= one.started
             for since, until in life.frozen
         )
+
+    def started_after_thaw(self, one: BodyRun) -> float | None:
+        """Return the end of the freeze, past the lease, that this run was started after."""
+        life = self.lives.get(one.pid)
+        for _, until in life.frozen if life is not None else ():
+            if until < one.started <= until + LAST_LOOK_S:
+                return until
+        return None
 
     def end_of(self, one: BodyRun) -> float:
         """Return when a run was over, by itself or with its worker."""

@@ -11,6 +11,8 @@ from random import Random
 
 import redis
 
+from django_agenda.clock import now
+
 from .crew import Crew, Life
 from .ground import Ground
 
@@ -63,6 +65,7 @@ class Faults:
         self._order = count()
         self._plan: list[tuple[float, int, Callable[[], None]]] = []
         self.done: Counter[str] = Counter()
+        self.log: list[str] = []
         chosen: list[str] = []
         while names and len(chosen) < number:
             chosen += self._random.sample(names, len(names))
@@ -94,6 +97,7 @@ class Faults:
             self._after(0.25, lambda: self._do(name))
         else:
             self.done[name] += 1
+            self.log.append(f"{now():%H:%M:%S.%f} {name}")
 
     # --- workers ---
 

@@ -102,6 +102,7 @@ class Run:
 
     def close(self) -> None:
         self.crew.close()
+        (self.folder / "faults.log").write_text("\n".join(self.faults.log))
         from django.db import connections
 
         connections.close_all()

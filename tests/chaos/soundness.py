@@ -24,10 +24,10 @@ from .run import Run
 TOLERANCE_S = 0.002
 # A database that is down keeps outcomes waiting; else a worker has few that are not stored.
 LONGEST_LATE_S = {
-    "mixed": 30.0,
+    "mixed": 60.0,
     "redis": 15.0,
     "database": 15.0,
-    "term": 5.0,
+    "term": 15.0,
     "kill": 15.0,
     "none": 5.0,
 }
@@ -101,8 +101,12 @@ def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
             life = evidence.lives.get(one.pid)
             yield f"{one} of {life and (life.name, life.ended_by, life.code, life.frozen)}"
     for (pid, window), number in by_life.items():
-        if number > most * (1 + len(evidence.lives[pid].hurt_at)):
+        if window and number > most * (1 + len(evidence.lives[pid].hurt_at)):
             yield f"{evidence.lives[pid].name} left {number} extra runs ({window})"
+    thawed = Counter((one.pid, evidence.started_after_thaw(one)) for one in evidence.extra_runs())
+    for (pid, moment), number in thawed.items():
+        if moment is not None and number > settings["CONCURRENCY"]:
+            yield f"{evidence.lives[pid].name} started {number} runs after it was thawed"
     for id_, row in evidence.rows.items():
         if row["task_name"] == tasks.at_most_once.name and len(evidence.runs.get(id_, ())) > 1:
             yield f"{id_} must run at most once: {evidence.runs[id_]}"

@@ -84,6 +84,8 @@ def test_a_second_run_that_no_fault_explains_is_found() -> None:
         ({"code": 1}, "D4"),
         ({"frozen": [(10.5, 10.9)]}, ""),
         ({"frozen": [(50.0, 55.0)]}, ""),
+        ({"frozen": [(6.0, 9.9)]}, "D2"),
+        ({"frozen": [(5.0, 9.0)]}, ""),
     ],
     ids=str,
 )
@@ -99,6 +101,13 @@ def test_an_extra_run_falls_into_the_window_of_its_worker(how: dict[str, Any], w
 def test_more_extra_runs_than_one_death_can_leave_are_found() -> None:
     runs = [ran(attempt=attempt, end=None) for attempt in range(1, 200)]
     found = evidence(runs, lives=[life(A, ended_by="kill", code=-9)])
+
+    assert [*soundness._extra_runs_are_explained(found)]
+
+
+def test_more_starts_after_a_thaw_than_there_are_threads_are_found() -> None:
+    runs = [ran(attempt=attempt) for attempt in range(2, 8)]
+    found = evidence(runs, lives=[life(A, frozen=[(5.0, 9.9)]), life(B)])
 
     assert [*soundness._extra_runs_are_explained(found)]
 
