@@ -147,7 +147,7 @@ def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | Non
 def _ended(
     claim: Claim, started_at: datetime, began: float, error: BaseException, context: Context
 ) -> Outcome:
-    if not context.is_cancelled or not isinstance(error, asyncio.CancelledError):
+    if not context.is_cancelled or not _is(error, asyncio.CancelledError):
         return _failed(claim, started_at, began, error)
     return Outcome(
         claim=claim,
@@ -159,12 +159,12 @@ def _ended(
 
 
 def _failed(claim: Claim, started_at: datetime, began: float, error: BaseException) -> Outcome:
-    is_late = isinstance(error, TimeoutError) and claim.task.timeout is not None
+    is_late = _is(error, TimeoutError) and claim.task.timeout is not None
     stage = Execution.Stage.TIMEOUT.value if is_late else Execution.Stage.RUN.value
     secrets = _secrets(claim)
     name, message, frames, text = _described(error, secrets)
     retry_at, trouble = None, ""
-    if isinstance(error, TypeError) and _does_not_fit(claim, error):
+    if _is(error, TypeError) and _does_not_fit(claim, error):
         # Another release's call: it fails in the same way however often it is tried.
         name = BAD_ARGUMENTS
     else:
@@ -185,17 +185,22 @@ def _failed(claim: Claim, started_at: datetime, began: float, error: BaseExcepti
     )
 
 
-def _does_not_fit(claim: Claim, error: TypeError) -> bool:
+def _is(error: BaseException, kind: type[BaseException]) -> bool:
+    """Tell whether it is of this kind; an error may answer isinstance() with another error."""
+    return issubclass(type(error), kind)
+
+
+def _does_not_fit(claim: Claim, error: BaseException) -> bool:
     """Tell whether the call itself failed, before the body, because of its arguments."""
     function = claim.task.function
-    if any(frame.f_code is function.__code__ for frame, _ in walk_tb(error.__traceback__)):
-        return False
     try:
+        if any(frame.f_code is function.__code__ for frame, _ in walk_tb(error.__traceback__)):
+            return False
         signature = inspect.signature(function, follow_wrapped=False)
         signature.bind(*decode(claim.args), **decode(claim.kwargs))
     except TypeError:
         return True
-    except Exception:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001
         return False
     return False
 
@@ -209,7 +214,14 @@ def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]
         wait = claim.task.retry.delay_after(tries, error)
         return (None if wait is None else now() + wait), ""
     except BaseException as failure:  # noqa: BLE001
-        return None, f" (and its backoff failed: {failure!r:.500})"
+        return None, f" (and its backoff failed: {_shown(failure)})"
+
+
+def _shown(failure: BaseException) -> str:
+    try:
+        return errors.storable(repr(failure), 500)
+    except BaseException:  # noqa: BLE001
+        return type(failure).__name__
 
 
 def _secrets(claim: Claim) -> list[str]:

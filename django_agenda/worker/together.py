@@ -38,6 +38,11 @@ def run_together(claim: Claim, body: Callable[[], Outcome]) -> Outcome:
         if not committed:
             raise
         trouble_began.send_robust(Execution, part=WORKER, error=error)
+    else:
+        if recorded.taken and not committed:
+            raise transaction.TransactionManagementError(
+                "It left a transaction open, so nothing of it was committed"
+            )
     assert outcome is not None  # noqa: S101
     status = outcome.status if recorded.taken else FENCED
     return replace(outcome, status=status, recorded=recorded)
