@@ -102,8 +102,10 @@ class Faults:
     # --- workers ---
 
     def _victim(self) -> Life | None:
+        """Return a worker to hurt, while another works: to start one takes longer than a fault."""
         able = [one for one in self._crew.running if not one.ended_by and one.is_ready]
-        return self._random.choice(able) if able else None
+        awake = [one for one in able if one.froze_at is None]
+        return self._random.choice(able) if len(awake) > 1 else None
 
     def kill(self) -> bool:
         victim = self._victim()
@@ -116,10 +118,8 @@ class Faults:
         return victim is not None and victim.froze_at is None and self._crew.hurt(victim)
 
     def terminate(self) -> bool:
-        able = sum(one.is_ready and not one.ended_by for one in self._crew.running)
         victim = self._victim()
-        # As a deployment does it: one after the other, while others work.
-        if victim is None or victim.froze_at is not None or able < 2:
+        if victim is None or victim.froze_at is not None:
             return False
         self._crew.terminate(victim)
         return True
@@ -192,9 +192,12 @@ class Faults:
         assert self._ground.database_proxy is not None
         self._ground.database_proxy.cut()
 
-    def lock_sqlite(self) -> None:
+    def lock_sqlite(self) -> bool:
         connection = self._ground.lock_sqlite()
+        if connection is None:
+            return False
         self._after(self._random.uniform(0.2, 1), connection.close)
+        return True
 
 
 _ACTIONS: dict[str, Callable[[Faults], bool | None]] = {

@@ -119,11 +119,15 @@ class Ground:
             **host,
         }
 
-    def lock_sqlite(self) -> sqlite3.Connection:
-        """Take the one lock for writing, and return who has it."""
+    def lock_sqlite(self) -> sqlite3.Connection | None:
+        """Take the one lock for writing, and return who has it; a frozen worker may have it."""
         path = self.folder / DATABASE_NAME
-        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-        connection.execute("BEGIN IMMEDIATE")
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0.1)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            connection.close()
+            return None
         return connection
 
     def close(self) -> None:
