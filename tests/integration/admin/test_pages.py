@@ -196,7 +196,7 @@ def test_an_execution_shows_its_path_and_attempts(admin_client: Client) -> None:
 
 
 def test_the_list_tells_the_plan_apart_from_the_moment_of_a_retry(admin_client: Client) -> None:
-    batch = BatchFactory.create(total=1, scheduled=1)
+    batch = BatchFactory.create(total=1, scheduled=1, finished_at=None)
     plan = batch.start + timedelta(seconds=5)
     common = {"batch": batch, "planned_offset_ms": 5000, "lag_ms": 1}
     ExecutionFactory.create(due_at=plan + timedelta(seconds=2), position=1, **common)
