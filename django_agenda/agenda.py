@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
 
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
@@ -32,6 +34,7 @@ class Agenda:
         self._stream: Iterator[Call] | None = None
         self._calls: list[Call] = []
         self._count = count
+        self._begun: Any = None
         if isinstance(calls, Iterator):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise ValueError(
@@ -53,6 +56,7 @@ class Agenda:
         if self._stream is not None:
             raise ValueError("An agenda of an iterator takes no further calls")
         check_reference(task)
+        self._begun = task
 
         def call(*args: Any, **kwargs: Any) -> None:
             self._calls.append(Call(task, args, kwargs, key))
@@ -68,7 +72,7 @@ class Agenda:
     def clear(self) -> None:
         """Forget all calls."""
         self._calls.clear()
-        self._stream, self._count = None, None
+        self._stream, self._count, self._begun = None, None, None
 
     def preview(
         self,
@@ -135,13 +139,29 @@ class Agenda:
             on_failure=on_failure,
             on_complete=on_complete,
         )
+        self._warn_when_only_begun()
         calls = self._take()
         slots = lambda: first.pop() if first else again()  # noqa: E731
-        return scatter(calls, len(self), window, slots, options, progress=progress, strict=strict)
+        try:
+            return scatter(
+                calls, len(self), window, slots, options, progress=progress, strict=strict
+            )
+        except SynchronousOnlyOperation as error:
+            error.add_note("In a coroutine: await agenda.ascatter(...)")
+            raise
 
-    async def ascatter(self, **options: Any) -> Batch:
+    async def ascatter(self, over: timedelta, **options: Any) -> Batch:
         """See scatter()."""
-        return await sync_to_async(self.scatter)(**options)
+        return await sync_to_async(self.scatter)(over, **options)
+
+    def _warn_when_only_begun(self) -> None:
+        if self._begun is not None and not len(self):
+            warnings.warn(
+                f"An agenda without calls is scattered, although add({self._begun!r}) was called:"
+                " what it returns takes the arguments, as in add(task)(arguments)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _take(self) -> Iterable[Call]:
         if self._stream is None:

@@ -12,7 +12,7 @@ from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 
 from django_agenda.broker.connection import address
-from django_agenda.conf import get_settings
+from django_agenda.conf import Settings, read_settings
 
 _LEAST_LOOKS = 20
 
@@ -20,14 +20,14 @@ _LEAST_LOOKS = 20
 @register("django_agenda")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Report what is wrong in DJANGO_AGENDA (E001, W001), its REDIS (E002), or USE_TZ (E003)."""
-    problems: list[CheckMessage] = []
-    try:
-        get_settings()
-    except ImproperlyConfigured as error:
-        hint = "docs/reference/settings lists every key with its unit."
-        problems.append(Error(str(error), hint=hint, id="django_agenda.E001"))
-    else:
-        problems += [*_check_redis(), *_check_horizon()]
+    found, errors = read_settings()
+    hint = "The page Settings, in the reference of the documentation, lists every key."
+    problems: list[CheckMessage] = [
+        Error(str(error), hint=hint, id="django_agenda.E001") for error in errors
+    ]
+    if not any("'REDIS'" in str(error) for error in errors):
+        problems += _check_redis(found)
+    problems += _check_horizon(found)
     if not settings.USE_TZ:
         problems.append(
             Error(
@@ -39,22 +39,21 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return problems
 
 
-def _check_redis() -> list[CheckMessage]:
+def _check_redis(found: Settings) -> list[CheckMessage]:
     try:
-        address()
+        address(found)
     except ImproperlyConfigured as error:
         hint = "For example DJANGO_AGENDA = {'REDIS': 'redis://localhost:6379/0'}."
         return [Error(str(error), hint=hint, id="django_agenda.E002")]
     return []
 
 
-def _check_horizon() -> list[CheckMessage]:
-    given = get_settings()
-    if given.HORIZON is None or given.HORIZON >= _LEAST_LOOKS * given.CARETAKER_INTERVAL:
+def _check_horizon(found: Settings) -> list[CheckMessage]:
+    if found.HORIZON is None or found.HORIZON >= _LEAST_LOOKS * found.CARETAKER_INTERVAL:
         return []
     return [
         Caution(
-            f"DJANGO_AGENDA['HORIZON'] is {given.HORIZON}: that is so little that executions may"
+            f"DJANGO_AGENDA['HORIZON'] is {found.HORIZON}: that is so little that executions may"
             " be due before the caretaker has told Redis of them.",
             hint=f"Give it at least {_LEAST_LOOKS} times CARETAKER_INTERVAL, better an hour.",
             id="django_agenda.W001",

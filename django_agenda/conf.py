@@ -91,10 +91,25 @@ _KEYS: dict[str, Any] = {
 @cache
 def get_settings() -> Settings:
     """Return the project's settings; raise ImproperlyConfigured naming the key that is wrong."""
+    settings, errors = read_settings()
+    if errors:
+        raise errors[0]
+    return settings
+
+
+def read_settings() -> tuple[Settings, list[ImproperlyConfigured]]:
+    """Return the project's settings, without those keys that are wrong, and what is wrong."""
     given = getattr(django_settings, "DJANGO_AGENDA", {})
     if not isinstance(given, dict):
-        raise ImproperlyConfigured(f"DJANGO_AGENDA must be a dict, not {given!r}.")
-    return Settings(**{key: _read(key, value) for key, value in given.items()})
+        return Settings(), [ImproperlyConfigured(f"DJANGO_AGENDA must be a dict, not {given!r}.")]
+    values: dict[str, Any] = {}
+    errors: list[ImproperlyConfigured] = []
+    for key, value in given.items():
+        try:
+            values[key] = _read(key, value)
+        except ImproperlyConfigured as error:
+            errors.append(error)
+    return Settings(**values), errors
 
 
 def _read(key: Any, value: Any) -> Any:
@@ -104,7 +119,7 @@ def _read(key: Any, value: Any) -> Any:
         raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
     if value is None and key in _OPTIONAL:
         return None
-    kind = _KEYS[key]
+    kind, wish = _KEYS[key], value
     if key == "MISFIRE":
         if value in ("run", "skip"):
             return value
@@ -115,15 +130,24 @@ def _read(key: Any, value: Any) -> Any:
             )
         kind = timedelta
     if kind is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
-        value = timedelta(seconds=value)
+        value = _in_seconds(key, value)
     if not isinstance(value, kind) or isinstance(value, bool):
         expected = "a timedelta or a number of seconds" if kind is timedelta else kind.__name__
         raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be {expected}, not {value!r}.")
     if not value or (kind is not str and value < kind(0)):
-        raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be positive, not {value!r}.")
+        raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be positive, not {wish!r}.")
     if key == "CHUNK_SIZE" and value > 5000:
         raise ImproperlyConfigured(f"DJANGO_AGENDA['CHUNK_SIZE'] must be 1 to 5000, not {value}.")
     return value
+
+
+def _in_seconds(key: str, seconds: float) -> timedelta:
+    try:
+        return timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        raise ImproperlyConfigured(
+            f"DJANGO_AGENDA[{key!r}] is no duration that can be kept: {seconds!r} seconds."
+        ) from None
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -61,8 +61,9 @@ class ExecutionFailed(AgendaError):
     """Say that an execution that was waited for has failed or was missed."""
 
     def __init__(self, execution: Execution) -> None:
-        reason = f"{execution.error_class}: {execution.error_message}"
-        super().__init__(f"Execution {execution.pk} {execution.status}: {reason}")
+        reason = (execution.error_class, execution.error_message)
+        words = [f"Execution {execution.pk} {execution.status}", *filter(None, reason)]
+        super().__init__(": ".join(words))
         self.execution = execution
 
 

@@ -80,9 +80,13 @@ def log_started(*, worker: Any, **_: Any) -> None:
 
 
 @receiver(signals.worker_stopped)
-def log_stopped(*, worker: Any, reason: str, **_: Any) -> None:
-    """Say which worker stopped, and why."""
-    logger.info("worker_stopped name=%s reason=%r", worker.name, reason)
+def log_stopped(*, worker: Any, reason: str, given_back: int = 0, **_: Any) -> None:
+    """Say which worker stopped, and why; warn when bodies that ran will run again."""
+    if not given_back:
+        logger.info("worker_stopped name=%s reason=%r", worker.name, reason)
+        return
+    line = "worker_stopped name=%s reason=%r given_back=%d"
+    logger.warning(line, worker.name, reason, given_back, extra={"given_back": given_back})
 
 
 @receiver(signals.process_ended)

@@ -16,7 +16,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     executions_healed     reason ("worker lost", "never enqueued" ...), count
     tasks_unknown         names, count: put aside for a worker that knows these tasks
     worker_started        worker
-    worker_stopped        worker, reason
+    worker_stopped        worker, reason, given_back: bodies that ran, and will run again
     process_ended         pid, code: a child of the supervisor; negative codes are signals
 """
 

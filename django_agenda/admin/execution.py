@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_agenda.clock import now
@@ -21,6 +22,7 @@ from .execution_table import shown_message
 from .filters import DueFilter, LatenessFilter, StatusFilter, TaskFilter
 from .paging import LeanList
 from .read_only import ReadOnlyAdmin
+from .span import MILLISECOND
 
 _HEAVY = ("args", "kwargs", "return_value", "traceback", "batch__rollup", "batch__enqueue_error")
 _LATE_MS = 1000
@@ -84,14 +86,18 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("planned"))
     def due(self, execution: Execution) -> SafeString:
-        """Return the moment from which it may run, and how late it started."""
-        lag = execution.lag_ms
-        late = "" if lag is None else f"+{wording.duration(lag)}"
+        """Return when it was to run, when it was to be tried again, and how late that started."""
+        lag, moment, due_at = execution.lag_ms, now(), execution.due_at
+        planned = due_at
+        if execution.batch is not None:
+            planned = execution.batch.start + execution.planned_offset_ms * MILLISECOND
+        again = due_at - planned >= MILLISECOND
         return format_html(
-            '<span class="ag-nowrap">{}</span><span class="ag-sub{}">{}</span>',
-            wording.time_tag(execution.due_at, now()),
+            '<span class="ag-nowrap">{}</span><span class="ag-sub{}">{} {}</span>',
+            wording.time_tag(planned, moment),
             " ag-late" if (lag or 0) > _LATE_MS else "",
-            late,
+            format_html(_("again {}"), wording.time_tag(due_at, moment)) if again else "",
+            "" if lag is None else f"+{wording.duration(lag)}",
         )
 
     @admin.display(description=gettext_lazy("run"))

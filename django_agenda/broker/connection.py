@@ -16,7 +16,7 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from django_agenda.conf import get_settings
+from django_agenda.conf import Settings, get_settings
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 CONNECT_TIMEOUT = 3.0
@@ -60,9 +60,9 @@ def forget_clients() -> None:
     _clients.clear()
 
 
-def address() -> tuple[str, Mapping[str, Any]]:
+def address(settings: Settings | None = None) -> tuple[str, Mapping[str, Any]]:
     """Return the URL and connection options, or raise ImproperlyConfigured naming what is wrong."""
-    target = get_settings().REDIS
+    target = (settings or get_settings()).REDIS
     if target.startswith(SCHEMES):
         return target, {}
     if "://" in target:

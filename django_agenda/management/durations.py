@@ -21,6 +21,14 @@ def duration(text: str) -> timedelta:
         raise ArgumentTypeError(f"is too long: {text!r}") from None
 
 
+def period(text: str) -> timedelta:
+    """Read a duration after which something is done again."""
+    found = duration(text)
+    if not found:
+        raise ArgumentTypeError(f"must be more than 0: {text!r}")
+    return found
+
+
 def in_words(seconds: float | None) -> str:
     """Return a duration as short as it can be read; a dash for none."""
     if seconds is None:

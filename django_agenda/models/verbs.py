@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from django.core.exceptions import SynchronousOnlyOperation
+
 if TYPE_CHECKING:
     from .batch import Batch
     from .execution import Execution
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def _count(room: str, verb: str, *args: Any) -> int:
-    return cast("int", getattr(_room(room), verb)(*args))
+    try:
+        return cast("int", getattr(_room(room), verb)(*args))
+    except SynchronousOnlyOperation as error:
+        error.add_note("In a coroutine await its twin, whose name begins with 'a'")
+        raise
 
 
 def _room(verb: str) -> Any:

@@ -10,12 +10,23 @@ def read_duration(option: str, value: object) -> timedelta | None:
     """Return a positive timedelta from a timedelta or a number of seconds; None stays None."""
     if value is None:
         return None
+    wait = value
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise ValueError(f"{option!r} must be finite, not {value!r}")
-        value = timedelta(seconds=value)
-    if not isinstance(value, timedelta):
+        try:
+            wait = timedelta(seconds=value)
+        except OverflowError:
+            raise ValueError(f"{option!r} is too long: {value!r} seconds") from None
+    if not isinstance(wait, timedelta):
         raise TypeError(f"{option!r} must be a timedelta or a number of seconds, not {value!r}")
-    if value <= timedelta(0):
-        raise ValueError(f"{option!r} must be positive, not {value!r}")
-    return value
+    if wait <= timedelta(0):
+        raise ValueError(f"{option!r} must be positive, not {in_words(value)}")
+    return wait
+
+
+def in_words(value: object) -> str:
+    """Return a duration as people write it: timedelta's repr counts days down from the next."""
+    if isinstance(value, timedelta):
+        return f"timedelta(seconds={value.total_seconds():.15g})"
+    return repr(value)

@@ -170,7 +170,7 @@ def _refuse_rest(using: str, batch_id: int, position: int, error: BrokerUnavaila
         Batch.objects.using(using).filter(pk=batch_id).update(
             enqueue_error=str(error), enqueue_failed_at=batch.enqueue_failed_at or now()
         )
-        return count
+        return batch.pending + count
 
     count = in_transaction(using, write_down)
     broker_refused.send_robust(Execution, error=error, count=count)

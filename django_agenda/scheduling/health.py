@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.migrations.loader import MigrationLoader
 from django.db.models import Min
 
 from django_agenda.broker import broker
@@ -18,9 +17,9 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 from .survey import worker_states
+from .tables import lacking_migrations
 
 WELL, BEHIND, BROKEN = 0, 1, 2
-_APP = "django_agenda"
 
 
 class Finding(NamedTuple):
@@ -72,10 +71,7 @@ def _redis(using: str) -> Finding:
 
 
 def _migrations(using: str) -> Finding:
-    loader = MigrationLoader(connections[using])
-    ours = {key for key in loader.disk_migrations if key[0] == _APP}
-    lacking = sorted(name for _, name in ours - set(loader.applied_migrations))
-    if lacking:
+    if lacking := lacking_migrations(using):
         return Finding("migrations", BROKEN, f"not applied: {', '.join(lacking)}")
     return Finding("migrations", WELL, "applied")
 

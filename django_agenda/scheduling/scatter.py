@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from django.db import IntegrityError, router, transaction
 
 from django_agenda.broker.entry import Entry
 from django_agenda.conf import get_settings
-from django_agenda.exceptions import BrokerUnavailable, PartiallyScheduled
+from django_agenda.exceptions import BrokerUnavailable, PartiallyScheduled, UnknownTask
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.signals import batch_scattered
-from django_agenda.tasks.call import Call, check_key, labels_text
+from django_agenda.tasks.call import Call, check_key, labels_text, point_at
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 from django_agenda.tasks.task import Task, check_priority, check_queue_name
@@ -93,8 +93,13 @@ def scatter(
     using = router.db_for_write(Batch)
     tasks = _Resolved()
     if isinstance(calls, list):
-        for call in calls:
-            tasks.of(_checked(call))
+        for number, call in enumerate(calls):
+            _checked(call)
+            try:
+                tasks.of(call)
+            except (TypeError, ValueError, UnknownTask) as error:
+                point_at(error, number, call)
+                raise
     told: list[BrokerUnavailable] = []
 
     def write_down() -> Batch:
@@ -148,24 +153,33 @@ def _plans(
     limit = get_settings().MAX_PAYLOAD_BYTES
     shared = labels_text(options.labels)
     start, over = window.start, timedelta
-    for call in calls:
+    for number, call in enumerate(calls):
         _checked(call)
         slot = next(slots, None)
         if slot is None:
             raise ValueError("The agenda gives more calls than its 'count' says")
-        args, kwargs = encode_arguments(call.args, call.kwargs, max_bytes=limit)
-        if call.at is not None:
-            raise ValueError(f"'at' is for schedule_many, a scatter gives the times: {call.at!r}")
-        yield Plan(
-            tasks.of(call),
-            args,
-            kwargs,
-            call.key if call.key is None else check_key(call.key),
-            labels_text(options.labels, call.labels) if call.labels else shared,
-            start + over(microseconds=slot.planned_us),
-            slot.planned_us,
-            slot.slot_us,
-        )
+        try:
+            args, kwargs = encode_arguments(call.args, call.kwargs, max_bytes=limit)
+            if call.at is not None:
+                _refuse_moment(call.at)
+            plan = Plan(
+                tasks.of(call),
+                args,
+                kwargs,
+                call.key if call.key is None else check_key(call.key),
+                labels_text(options.labels, call.labels) if call.labels else shared,
+                start + over(microseconds=slot.planned_us),
+                slot.planned_us,
+                slot.slot_us,
+            )
+        except (TypeError, ValueError, UnknownTask) as error:
+            point_at(error, number, call)
+            raise
+        yield plan
+
+
+def _refuse_moment(at: object) -> NoReturn:
+    raise ValueError(f"'at' is for schedule_many, a scatter gives the times: {at!r}")
 
 
 def _checked(call: object) -> Call:

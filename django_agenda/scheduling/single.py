@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import router, transaction
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
-from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.exceptions import BrokerUnavailable, UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
-from django_agenda.tasks.call import Call, check_key, labels_text
+from django_agenda.tasks.call import Call, check_key, labels_text, point_at
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 
@@ -49,12 +51,7 @@ def schedule(
     check_key(key)
     if replace and key is None:
         raise ValueError("'replace' needs a key: there is nothing else by which to find the former")
-
-    def call(*args: Any, **kwargs: Any) -> Execution:
-        one = Call(task, args, kwargs, key, due_at, labels)
-        return _schedule([one], replace=replace)[0]
-
-    return call
+    return _Begun(Call(task, (), {}, key, due_at, labels), replace=replace)
 
 
 def schedule_many(calls: Iterable[Call]) -> list[Execution]:
@@ -66,10 +63,43 @@ def schedule_many(calls: Iterable[Call]) -> list[Execution]:
     return _schedule(list(calls), replace=False)
 
 
+class _Begun:
+    """Take the arguments of a call, and schedule it; warn when nobody ever gave them."""
+
+    __slots__ = ("_call", "_is_done", "_replace")
+
+    def __init__(self, call: Call, *, replace: bool) -> None:
+        self._call = call
+        self._replace = replace
+        self._is_done = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Execution:
+        self._is_done = True
+        one = self._call._replace(args=args, kwargs=kwargs)
+        return _schedule([one], replace=self._replace)[0]
+
+    def __del__(self) -> None:
+        if not self._is_done:
+            warnings.warn(
+                f"schedule({self._call.task!r}) has scheduled nothing: what it returns takes the"
+                " arguments, as in schedule(task)(arguments)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
 def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
+    try:
+        return _write_down(calls, replace=replace)
+    except SynchronousOnlyOperation as error:
+        error.add_note("In a coroutine: await sync_to_async(...) of a function that schedules")
+        raise
+
+
+def _write_down(calls: list[Call], *, replace: bool) -> list[Execution]:
     using = router.db_for_write(Execution)
     moment = now()
-    plans = [_plan(index, call, moment) for index, call in enumerate(calls)]
+    plans = _plans(calls, moment)
     size = get_settings().CHUNK_SIZE
 
     def write_all() -> list[str]:
@@ -88,9 +118,21 @@ def _schedule(calls: list[Call], *, replace: bool) -> list[Execution]:
     return _fetch(using, in_transaction(using, write_all))
 
 
-def _plan(index: int, call: Call, moment: datetime) -> Plan:
-    if not isinstance(call, Call):
-        raise TypeError(f"calls[{index}] must be a Call, not {call!r}")
+def _plans(calls: list[Call], moment: datetime) -> list[Plan]:
+    plans: list[Plan] = []
+    for number, call in enumerate(calls):
+        if not isinstance(call, Call):
+            raise TypeError(f"calls[{number}] must be a Call, not {call!r}")
+        try:
+            plans.append(_plan(call, moment))
+        except (TypeError, ValueError, UnknownTask) as error:
+            if len(calls) > 1:
+                point_at(error, number, call)
+            raise
+    return plans
+
+
+def _plan(call: Call, moment: datetime) -> Plan:
     task = resolve(call.task)
     args, kwargs = encode_arguments(
         call.args, call.kwargs, max_bytes=get_settings().MAX_PAYLOAD_BYTES

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.db import connections
+
 from django_agenda.clock import monotonic
 from django_agenda.exceptions import ExecutionCancelled, ExecutionFailed
 from django_agenda.models.batch import Batch
@@ -58,7 +60,7 @@ async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
 
 
 def _pauses(timeout: float | timedelta | None) -> Iterator[float]:
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    seconds = _seconds(timeout)
     deadline = None if seconds is None else monotonic() + seconds
     pause = FIRST_PAUSE
     while deadline is None or monotonic() < deadline:
@@ -66,6 +68,14 @@ def _pauses(timeout: float | timedelta | None) -> Iterator[float]:
         yield min(pause, left)
         pause = min(pause * 1.5, LONGEST_PAUSE)
     yield 0.0
+
+
+def _seconds(timeout: object) -> float | None:
+    if isinstance(timeout, timedelta):
+        return timeout.total_seconds()
+    if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool)):
+        return timeout
+    raise TypeError(f"'timeout' must be a timedelta or a number of seconds, not {timeout!r}")
 
 
 def _result(execution: Execution) -> Any:
@@ -77,8 +87,17 @@ def _result(execution: Execution) -> Any:
 
 
 def _too_late(execution: Execution, timeout: object) -> TimeoutError:
-    return TimeoutError(f"Execution {execution.pk} is {execution.status} after {timeout}")
+    words = f"Execution {execution.pk} is still {execution.status} after {_seconds(timeout)} s"
+    return TimeoutError(words + _blocked(execution))
 
 
 def _batch_too_late(batch: Batch, timeout: object) -> TimeoutError:
-    return TimeoutError(f"Batch {batch.pk} is {batch.status} after {timeout}: {batch.describe()}")
+    words = f"Batch {batch.pk} is still {batch.status} after {_seconds(timeout)} s"
+    return TimeoutError(f"{words}: {batch.describe()}{_blocked(batch)}")
+
+
+def _blocked(row: Execution | Batch) -> str:
+    """Say so when the transaction of whoever waits is what is waited for."""
+    if not connections[row._state.db or "default"].in_atomic_block:
+        return ""
+    return ". It was waited for in a transaction: what that has scheduled runs after its commit"

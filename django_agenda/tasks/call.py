@@ -25,14 +25,34 @@ class Call(NamedTuple):
     labels: Sequence[str] = ()
 
 
+def point_at(error: Exception, number: int, call: Call) -> None:
+    """Say in an error which call of many it is about: in its message, or else in a note.
+
+    The message of UnknownTask is promised to be what it is.
+    """
+    place = f"call number {number}, counted from 0: {_name_of(call.task):.255}"
+    if isinstance(error, TypeError | ValueError):
+        error.args = (f"{error} ({place})",)
+    else:
+        error.add_note(f"It is {place}")
+
+
+def _name_of(task: Any) -> str:
+    if hasattr(task, "__qualname__"):
+        return f"{task.__module__}.{task.__qualname__}"
+    return str(task)
+
+
 def check_key(key: str | None) -> str | None:
     """Return the key, or raise when it is not a text of 1 to 255 characters."""
     if key is None:
         return None
     if not isinstance(key, str):
         raise TypeError(f"'key' must be a text, not {key!r}")
-    if not 1 <= len(key) <= MAX_KEY or not _is_storable(key):
-        raise ValueError(f"'key' must be 1 to 255 printable characters, not {key[:300]!r}")
+    if not 1 <= len(key) <= MAX_KEY:
+        raise ValueError(f"'key' must have 1 to {MAX_KEY} characters, not {len(key)}")
+    if not _is_storable(key):
+        raise ValueError(f"'key' must hold no NUL and no half of a surrogate pair: {key!r:.80}")
     return key
 
 
@@ -46,7 +66,10 @@ def labels_text(*groups: Sequence[str]) -> str:
             if not isinstance(label, str):
                 raise TypeError(f"A label must be a text, not {label!r}")
             if not 1 <= len(label) <= MAX_LABEL or not _is_storable(label):
-                raise ValueError(f"A label must be 1 to 64 printable characters, not {label!r}")
+                raise ValueError(
+                    f"A label must have 1 to {MAX_LABEL} printable characters: {label!r:.80}"
+                    f" has {len(label)}"
+                )
             labels[label] = None
     return json.dumps(list(labels), ensure_ascii=False) if labels else ""
 

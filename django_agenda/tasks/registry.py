@@ -6,6 +6,7 @@ nothing is reached through an attribute of something else.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from importlib import import_module
 from typing import Any, TypeVar
@@ -43,7 +44,7 @@ def resolve(reference: Any) -> Task[..., Any]:
     if isinstance(reference, Task):
         return reference
     if isinstance(reference, str):
-        return lookup(reference)
+        return _lookup_or_explain(reference)
     name = f"{reference.__module__}.{reference.__qualname__}"
     known = _tasks.get(name)
     if known is not None and known.function is reference:
@@ -56,7 +57,10 @@ def check_reference(reference: object) -> None:
     if isinstance(reference, Task | str):
         return
     if not callable(reference):
-        raise TypeError(f"A task, a function or a dotted path is wanted, not {reference!r}")
+        raise TypeError(
+            f"A task, a function or a dotted path is wanted, not {reference!r:.80}; the arguments"
+            " go into the second parentheses, as in add(task)(arguments)"
+        )
     check_function(reference)
 
 
@@ -66,6 +70,32 @@ def lookup(name: str) -> Task[..., Any]:
     if found is None:
         raise UnknownTask(name)
     return found
+
+
+def _lookup_or_explain(name: str) -> Task[..., Any]:
+    try:
+        return lookup(name)
+    except UnknownTask as error:
+        error.add_note(_way_out(name))
+        raise
+
+
+def _way_out(name: str) -> str:
+    """Say what may have been meant by a name that nothing answers to."""
+    function_name = name.rpartition(".")[2]
+    close = [known for known in sorted(_tasks) if known.rpartition(".")[2] == function_name]
+    close = close or difflib.get_close_matches(name, _tasks, n=1)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    if not all(part.isidentifier() for part in name.split(".")):
+        return (
+            "A name is a dotted path, such as 'shop.tasks.send_reminder'; the arguments of a task"
+            " go into the second parentheses, as in add(task)(arguments)."
+        )
+    return (
+        "Known are the tasks in the module 'tasks' of each installed app, what else was imported,"
+        " and functions at the top of modules of installed apps."
+    )
 
 
 def _find_in_installed_apps(name: str) -> Task[..., Any] | None:

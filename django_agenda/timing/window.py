@@ -17,7 +17,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if not isinstance(self.over, timedelta):
-            raise TypeError(f"'over' parameter must be a timedelta, not {self.over!r}")
+            raise TypeError(f"'over' parameter must be a timedelta, not {_shown(self.over)}")
         if self.over <= timedelta(0):
             raise ValueError("'over' parameter must be a positive duration")
         object.__setattr__(self, "start", _in_utc("start", self.start))
@@ -43,6 +43,11 @@ class Window:
     def at(self, offset_us: int) -> datetime:
         """Give the moment so many microseconds after the start, be it in the window or not."""
         return self.start + timedelta(microseconds=offset_us)
+
+
+def _shown(value: object) -> str:
+    is_number = isinstance(value, int | float)
+    return f"{value!r}: write timedelta(seconds={value!r})" if is_number else repr(value)
 
 
 def _in_utc(name: str, moment: datetime) -> datetime:

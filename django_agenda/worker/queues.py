@@ -24,6 +24,9 @@ class Queues:
         self.is_every = EVERY in names
         self._named = [check_queue_name(name) for name in dict.fromkeys(names) if name != EVERY]
         self._excluded = {check_queue_name(name) for name in excluded}
+        if not self.is_every and self._excluded.issuperset(self._named):
+            names = ", ".join(self._named)
+            raise ValueError(f"A worker needs a queue to serve: all of {names} are excluded")
         self._known: list[str] = []
         self._looked_at: float | None = None
         self._turn = 0

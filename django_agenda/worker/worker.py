@@ -12,6 +12,7 @@ from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.tables import explained
 from django_agenda.signals import batch_paused, worker_started, worker_stopped
 
 from .alarm import Alarm
@@ -70,6 +71,7 @@ class WorkerProcess:
         self._alarm = Alarm(self._crew.start)
         self._max_unsaved = settings.MAX_UNSAVED
         self._longest_unsaved = settings.WORKER_TTL.total_seconds() / 2
+        self._given_back = 0
         self._heart.counts = self._counts
         self._intake = self._make_intake(settings)
         self._loops = self._intake.loops
@@ -121,6 +123,7 @@ class WorkerProcess:
             if self._post is not None:
                 self._shutdown.listen(self._post.line, self._hear)
             if not self._register():
+                self._say_that_it_stopped()
                 return DRAINED
             worker_started.send_robust(Worker, worker=self._row())
             self._begin()
@@ -128,7 +131,7 @@ class WorkerProcess:
                 pass
             code = self._stop()
             self._board.finished = True
-        worker_stopped.send_robust(Worker, worker=self._row(), reason=self._shutdown.reason)
+        self._say_that_it_stopped()
         return code
 
     def stop(self) -> None:
@@ -143,7 +146,8 @@ class WorkerProcess:
                 self._heart.register()
             except (DatabaseError, InterfaceError) as error:
                 self._control.refresh()
-                self._trouble.met(error)
+                if not self._trouble.is_on(DATABASE):
+                    self._trouble.met(explained(self._using, error))
                 self._shutdown.wait(pause.longer())
             else:
                 self._trouble.over(DATABASE)
@@ -179,11 +183,17 @@ class WorkerProcess:
         code = self._crew.code
         if self._hands.held:
             code = INTERRUPTED
-            self._let_go(self._crew.interrupt() + self._in_hand.let_go(self._crew.empty()))
+            bodies = self._crew.interrupt()
+            self._given_back = len(bodies)
+            self._let_go(bodies + self._in_hand.let_go(self._crew.empty()))
         else:
             self._crew.join(1.0)
         self._end_parts()
         return code
+
+    def _say_that_it_stopped(self) -> None:
+        reason, given_back = self._shutdown.reason, self._given_back
+        worker_stopped.send_robust(Worker, worker=self._row(), reason=reason, given_back=given_back)
 
     def _patience(self, began: float) -> float:
         """Return the seconds that bodies still have; a process that retires is in no hurry."""

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import router
 
+from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import duration
 from django_agenda.management.pruning import ended_batch, rules_from
 from django_agenda.management.tables import aligned
@@ -32,16 +33,20 @@ class Command(BaseCommand):
         add("--json", action="store_true", help="write one JSON object")
 
     def handle(self, **options: Any) -> None:
+        with in_a_sentence(router.db_for_write(Execution)):
+            gone = self._prune(options)
+        if options["json"]:
+            self.stdout.write(json.dumps({"dry_run": options["dry_run"], "pruned": gone}))
+        elif gone:
+            verb = "would prune" if options["dry_run"] else "pruned"
+            self.stdout.write("\n".join(aligned([(verb, gone[what], what) for what in gone])))
+        else:
+            self.stdout.write("Nothing is old enough to be pruned.")
+
+    def _prune(self, options: dict[str, Any]) -> Counter[str]:
         using, dry_run = router.db_for_write(Execution), options["dry_run"]
         if options["batch"] is not None:
             steps = drop_batch(using, ended_batch(using, options["batch"]), dry_run=dry_run)
         else:
             steps = prune(using, rules_from(options), dry_run=dry_run)
-        gone: Counter[str] = sum(steps, Counter())
-        if options["json"]:
-            self.stdout.write(json.dumps({"dry_run": dry_run, "pruned": gone}))
-        elif gone:
-            verb = "would prune" if dry_run else "pruned"
-            self.stdout.write("\n".join(aligned([(verb, gone[what], what) for what in gone])))
-        else:
-            self.stdout.write("Nothing is old enough to be pruned.")
+        return sum(steps, Counter())

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import router
 
 from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.management.database import in_a_sentence
 from django_agenda.management.report_text import report_lines
 from django_agenda.models import Execution
 from django_agenda.scheduling.repair import reconcile
@@ -21,8 +22,8 @@ DIFFERS, UNAVAILABLE = 1, 2
 class Command(BaseCommand):
     help = (
         "Makes Redis agree with the rows, and the counts of batches as well, beside running "
-        "workers. Exit codes: 0 all agrees now, 1 --dry-run found differences, 2 Redis does not "
-        "answer; what was put right until then stays so."
+        "workers. Exit codes: 0 all agrees now, 1 --dry-run found differences, 2 Redis or the "
+        "database cannot be used; what was put right until then stays so."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,8 +33,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         repair = not options["dry_run"]
+        using = router.db_for_write(Execution)
         try:
-            report = reconcile(router.db_for_write(Execution), repair=repair)
+            with in_a_sentence(using):
+                report = reconcile(using, repair=repair)
         except BrokerUnavailable as error:
             self.stderr.write(f"Redis does not answer: {error}")
             sys.exit(UNAVAILABLE)

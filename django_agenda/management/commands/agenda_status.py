@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections, router
 
-from django_agenda.management.durations import duration
+from django_agenda.management.database import in_a_sentence
+from django_agenda.management.durations import period
 from django_agenda.management.status_text import status_lines
 from django_agenda.models import Execution
 from django_agenda.scheduling.survey import survey
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             "--watch",
             nargs="?",
             const="2s",
-            type=duration,
+            type=period,
             metavar="2s",
             help="show it again and again, every 2 seconds or so often, until Ctrl-C",
         )
@@ -48,6 +49,8 @@ class Command(BaseCommand):
             return
 
     def _show(self, *, as_json: bool, clear: bool = False) -> None:
-        found = survey(router.db_for_write(Execution))
+        using = router.db_for_write(Execution)
+        with in_a_sentence(using):
+            found = survey(using)
         text = json.dumps(found.as_json()) if as_json else "\n".join(status_lines(found))
         self.stdout.write((CLEAR if clear and not as_json else "") + text)

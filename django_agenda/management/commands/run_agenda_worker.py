@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from django_agenda import __version__
@@ -25,6 +25,7 @@ from django_agenda.worker.worker import WorkerProcess
 
 # Bodies that compute must not hold up the threads that keep the time.
 SWITCH_INTERVAL = 0.001
+LONGEST_NAME = 120
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         add("--shutdown-timeout", type=seconds, metavar="S", help="seconds to wait for bodies")
         add("--autoreload", action="store_true", help="start again when code has changed")
         add("--heartbeat-file", type=Path, metavar="PATH", help="touch it while work goes on")
-        add("--worker-id", metavar="NAME", help="the worker's name (default: host:pid)")
+        add("--worker-id", type=name, metavar="NAME", help="the worker's name (default: host:pid)")
 
     def check(self, *args: Any, **options: Any) -> None:
         """Check the project; leave out what a database that is down cannot tell.
@@ -100,8 +101,12 @@ def read(options: dict[str, Any]) -> Options:
     cpu = options["cpu_processes"]
     memory = options["max_memory"]
     file = options["heartbeat_file"]
+    try:
+        served = Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"]))
+    except ValueError as error:
+        raise CommandError(f"{error}.") from None
     return Options(
-        queues=Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"])),
+        queues=served,
         processes=options["processes"] or 1,
         concurrency=options["concurrency"] or settings.CONCURRENCY,
         cpu_processes=(os.cpu_count() or 1) if cpu is None else cpu,
@@ -142,6 +147,13 @@ def natural(text: str) -> int:
     if not text.isdecimal():
         raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
     return int(text)
+
+
+def name(text: str) -> str:
+    """Read the name of a worker, to which a number may be added."""
+    if not 1 <= len(text) <= LONGEST_NAME or not text.isprintable():
+        raise ArgumentTypeError(f"must be 1 to {LONGEST_NAME} printable characters, not {text!r}")
+    return text
 
 
 def size(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -193,6 +193,22 @@ def test_an_execution_shows_its_path_and_attempts(admin_client: Client) -> None:
     assert "Started" in page
     assert "OSError" in page
     assert "task unknown here" in page
+
+
+def test_the_list_tells_the_plan_apart_from_the_moment_of_a_retry(admin_client: Client) -> None:
+    batch = BatchFactory.create(total=1, scheduled=1, finished_at=None)
+    plan = batch.start + timedelta(seconds=5)
+    common = {"batch": batch, "planned_offset_ms": 5000, "lag_ms": 1}
+    ExecutionFactory.create(due_at=plan + timedelta(seconds=2), position=1, **common)
+
+    page = text_of(admin_client, LISTS[1])
+
+    planned, again = re.findall(r'<time datetime="([^"]+)"', page)[:2]
+    assert planned == plan.astimezone(UTC).isoformat(timespec="milliseconds")
+    assert again == (plan + timedelta(seconds=2)).astimezone(UTC).isoformat(timespec="milliseconds")
+    assert "again <time" in page
+    Execution.objects.update(due_at=plan)
+    assert "again <time" not in text_of(admin_client, LISTS[1])
 
 
 def test_an_execution_that_no_worker_knows_says_so(admin_client: Client) -> None:
