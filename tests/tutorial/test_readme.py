@@ -79,7 +79,8 @@ class Reader:
             out, err = process.communicate(timeout=20)
             said = re.findall(r"(?<= )[A-Z]+ \w+", err)
             assert (process.returncode, out) == (0, ""), err
-            assert said == ["INFO worker_started", "INFO worker_stopped"], err
+            words = ("worker_started", "worker_stopped", "process_ended")
+            assert said == [f"INFO {word}" for word in words], err
         finally:
             process.kill()
             process.communicate()
