@@ -30,6 +30,7 @@ from .ground import versions
 from .run import Plan, Run
 
 FOLDER = "AGENDA_CHAOS_RESULTS"
+RESULTS = ROOT / "build" / "chaos"
 RATE = 180.0
 MISSING = 77
 SCENARIOS = ("mixed", "redis", "database", "term", "kill", "none")
@@ -63,9 +64,11 @@ def main() -> int:
     series.add_argument("--executions", type=int, default=100_000)
     series.add_argument("--faults", type=int, default=1_000)
     series.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    verbs.add_parser("page", help="write the page anew from the numbers of the last series")
     options = parser.parse_args()
+    actions = {"run": one_run, "recovery": recovery, "series": many, "page": page}
     try:
-        return {"run": one_run, "recovery": recovery, "series": many}[options.verb](options)
+        return actions[options.verb](options)
     except ServerMissing as error:
         print(f"SKIP {error}")
         return MISSING
@@ -111,9 +114,7 @@ def recovery(options: argparse.Namespace) -> int:
 
 
 def many(options: argparse.Namespace) -> int:
-    from .page import write_page
-
-    results = Path(os.environ.get(FOLDER) or ROOT / "build" / "chaos")
+    results = Path(os.environ.get(FOLDER) or RESULTS)
     shutil.rmtree(results, ignore_errors=True)
     plans = [("mixed", "postgres", seed, MIXED / len(options.seeds)) for seed in options.seeds]
     share = (1 - MIXED) / len(OTHERS)
@@ -127,9 +128,13 @@ def many(options: argparse.Namespace) -> int:
         for scenario, database, seed, share in plans
     ]
     codes = [_again(results, command) for command in [*commands, ["recovery"]]]
-    if any(codes):
-        return 1
-    write_page(results)
+    return 1 if any(codes) else page(options)
+
+
+def page(options: argparse.Namespace) -> int:
+    from .page import write_page
+
+    write_page(Path(os.environ.get(FOLDER) or RESULTS))
     return 0
 
 

@@ -78,7 +78,9 @@ class Crew:
     def start(self) -> Life:
         name = f"w{len(self.lives) + 1}"
         log = self._folder / f"{name}.log"
-        command = [sys.executable, "-m", "django", "run_agenda_worker", "--worker-id", name]
+        # Who hangs shows its stacks when it is aborted.
+        python = [sys.executable, "-X", "faulthandler"]
+        command = [*python, "-m", "django", "run_agenda_worker", "--worker-id", name]
         with log.open("wb") as file:
             popen = subprocess.Popen(
                 bound_to_parent([*command, *self._arguments]),
@@ -141,7 +143,12 @@ class Crew:
         for life in self.running:
             self.terminate(life)
         for life in self.lives:
-            life.popen.wait(seconds)
+            try:
+                life.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                life.ended_by = "hung"
+                life.popen.send_signal(signal.SIGABRT)
+                life.popen.wait()
 
     def close(self) -> None:
         """Leave nobody behind."""

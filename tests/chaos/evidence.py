@@ -65,13 +65,23 @@ class Evidence:
         last = float("inf") if one.ended is None else one.ended + MARGIN_S
         return any(
             until - since >= longest and since <= last and until + LAST_LOOK_S >= one.started
-            for since, until in life.frozen
+            for since, until in self.stills(life)
         )
+
+    def stills(self, life: Life) -> list[tuple[float, float]]:
+        """Return when a worker stood still; between two freezes it needs time to beat once."""
+        stills: list[tuple[float, float]] = []
+        for since, until in life.frozen:
+            if stills and since - stills[-1][1] < self.run.plan.settings["HEARTBEAT"]:
+                stills[-1] = (stills[-1][0], until)
+            else:
+                stills.append((since, until))
+        return stills
 
     def started_after_thaw(self, one: BodyRun) -> float | None:
         """Return the end of the freeze, past the lease, that this run was started after."""
         life = self.lives.get(one.pid)
-        for _, until in life.frozen if life is not None else ():
+        for _, until in self.stills(life) if life is not None else ():
             if until < one.started <= until + LAST_LOOK_S:
                 return until
         return None

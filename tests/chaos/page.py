@@ -77,6 +77,7 @@ With the default settings, `python -m tests.chaos recovery`:
 def write_page(results: Path) -> None:
     """Write the page from the numbers in a folder."""
     found = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
+    assert not any(one["wrong"] for one in found), "A run with something wrong is no result."
     runs = [one for one in found if "figures" not in one]
     recoveries = [one for one in found if "figures" in one]
     columns = {"columns": f"| {' | '.join(COLUMNS)} |", "line": "|---" * len(COLUMNS) + "|"}
