@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 monotonic = time.monotonic
 
+_MILLISECOND = timedelta(milliseconds=1)
+_corrections: list[timedelta] = [timedelta(0)]
+
 
 def now() -> datetime:
-    """Return this machine's present moment, aware and in UTC."""
-    return datetime.now(UTC)
+    """Return this machine's present moment, aware and in UTC; see correct()."""
+    return datetime.now(UTC) + _corrections[-1]
 
 
 def unix_ms() -> int:
-    """Return this machine's present moment in whole milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    """Return this machine's present moment in whole milliseconds since 1970; see correct()."""
+    return time.time_ns() // 1_000_000 + _corrections[-1] // _MILLISECOND
+
+
+def correct(by: timedelta) -> None:
+    """Add this to what the machine says from now on, in this process: its clock is wrong."""
+    _corrections[:] = [_corrections[-1] + by]

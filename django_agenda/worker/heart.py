@@ -6,11 +6,12 @@ import os
 import socket
 from collections.abc import Callable
 from copy import copy
+from datetime import timedelta
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from django_agenda.clock import monotonic
+from django_agenda.clock import correct, monotonic, now
 from django_agenda.conf import Settings
 from django_agenda.models.identity import uuid7
 from django_agenda.models.worker import Worker
@@ -18,8 +19,11 @@ from django_agenda.models.worker import Worker
 from .fleet import resign, sign
 from .lease import Lease
 from .trouble import DATABASE, Trouble
+from .without_redis import database_now
 
 SELF_FENCE = 0.8
+# A clock that differs by less, beyond the round trip of asking, is as good as any.
+MOST_SKEW = timedelta(seconds=1)
 
 
 class Heart:
@@ -48,6 +52,7 @@ class Heart:
 
     def register(self) -> None:
         """Write the row of a new incarnation; the one before, if any, may start nothing more."""
+        self._agree_on_the_time()
         began = monotonic()
         worker = copy(self.worker)
         worker.pk = uuid7()
@@ -72,6 +77,7 @@ class Heart:
             self.lease.renew(began)
             sign(self._using, self._ttl)
             self._trouble.over(DATABASE)
+            self._agree_on_the_time()
         else:
             self.register()
         return self._interval
@@ -89,6 +95,17 @@ class Heart:
         self._rows(self.worker).update(
             status=Worker.Status.STOPPED, stopped_at=Now(), beat_at=Now(), **self.counts()
         )
+
+    def _agree_on_the_time(self) -> None:
+        """Go by the database's clock when the machine's own is wrong.
+
+        What is due is the broker's to say; but retries, callbacks and expiry go by this clock.
+        """
+        began, before = monotonic(), now()
+        skew = database_now(self._using) - before
+        round_trip = timedelta(seconds=monotonic() - began)
+        if not -MOST_SKEW <= skew <= MOST_SKEW + round_trip:
+            correct(skew)
 
     def _rows(self, worker: Worker) -> QuerySet[Worker]:
         return Worker.objects.using(self._using).filter(pk=worker.pk)
