@@ -104,5 +104,4 @@ def test_a_scatter_of_a_hundred_thousand_is_small_and_holds_up_nobody(
     assert max(slowest, default=0) < LONGEST_BLOCK_S * 1e6, slowest
     waits = sorted(probe.waits)
     assert len(waits) > 100
-    assert said["growth_mb"] > 0
     assert waits[len(waits) * 95 // 100] < LONGEST_BLOCK_S, waits[-5:]

@@ -88,21 +88,25 @@ class Actor:
 
     def run_one(self) -> None:
         """Run the body that waits longest, as a thread would; it is told of later."""
-        waiting = self._process._threads._waiting
+        threads = self._process._crew._threads
         try:
-            claim = waiting.get_nowait()
+            claim = threads._waiting.get_nowait()
         except Empty:
             return
-        context = claim and self._process._in_hand.begin(claim)
+        context = claim and threads._bodies.begin(claim, None)
         if claim is None or context is None:
             return
         _names.append(self.name)
-        outcome = run(claim, self.name, self._process._threads._deadlines, context)
+        outcome = run(claim, self.name, threads._deadlines, context)
         self.ended.append(outcome)
 
     def end_all(self) -> None:
+        threads = self._process._crew._threads
         for outcome in self.ended:
-            self._process._done(outcome)
+            if threads._bodies.end(outcome.claim):
+                threads._done(outcome)
+            else:
+                threads._returned()
         self.ended = []
 
     def store(self) -> None:
@@ -138,7 +142,7 @@ class Actor:
     def take_care(self) -> None:
         """Do all chores; whoever led before has been silent since."""
         Fleet.objects.update(leader=None, heard_since=Now() - 2 * HOUR, heard_at=Now())
-        self._safely(self._process._caretaker.tick)
+        self._safely(self._process._intake.chores)
 
     def fall_silent(self) -> None:
         """An hour passes in which this process stands still."""
@@ -148,9 +152,9 @@ class Actor:
 
     def let_go(self) -> list[str]:
         """Give back what was not started, and what runs; those bodies may end all the same."""
-        claims = self._process._in_hand.let_go(self._process._threads.empty())
-        bodies = [one.claim for one in self.ended]
-        running = [one for one in bodies if self._process._in_hand.end(one)]
+        crew = self._process._crew
+        claims = self._process._in_hand.let_go(crew._threads.empty())
+        running = crew.interrupt()
         self._process._let_go([*claims, *running])
         return [one.id for one in running]
 
