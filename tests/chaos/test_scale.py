@@ -26,7 +26,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 COUNT = 100_000
-MOST_GROWTH_MB = 150
+MOST_GROWTH_MB = 30
 LONGEST_BLOCK_S = 0.05
 PROBE_EVERY_S = 0.005
 
@@ -104,5 +104,4 @@ def test_a_scatter_of_a_hundred_thousand_is_small_and_holds_up_nobody(
     assert max(slowest, default=0) < LONGEST_BLOCK_S * 1e6, slowest
     waits = sorted(probe.waits)
     assert len(waits) > 100
-    assert said["growth_mb"] > 0
     assert waits[len(waits) * 95 // 100] < LONGEST_BLOCK_S, waits[-5:]
