@@ -26,7 +26,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 COUNT = 100_000
-MOST_GROWTH_MB = 150
+MOST_GROWTH_MB = 30
 LONGEST_BLOCK_S = 0.05
 PROBE_EVERY_S = 0.005
 
