@@ -22,12 +22,14 @@ def note_of(error: BaseException) -> str:
     return "\n".join(error.__notes__)
 
 
-@pytest.mark.parametrize("name", ["plain", "task.plain", "tests.task.plain"])
+@pytest.mark.parametrize(
+    "name", ["broken_backoff", "task.broken_backoff", "tests.task.broken_backoff"]
+)
 def test_an_unknown_name_reminds_of_one_that_is_known(name: str) -> None:
     with pytest.raises(UnknownTask) as caught:
         resolve(name)
 
-    assert note_of(caught.value) == "Did you mean 'tests.tasks.plain'?"
+    assert note_of(caught.value) == "Did you mean 'tests.tasks.broken_backoff'?"
 
 
 def test_the_result_of_a_task_is_no_name_and_that_is_said() -> None:
