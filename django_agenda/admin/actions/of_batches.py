@@ -54,6 +54,7 @@ ENQUEUE = Action(
     ),
     form=EnqueueWish,
     carry_out=_enqueue,
+    passed_over=_("Redis refused them again, or they have changed meanwhile"),
     is_repair=True,
 )
 RETRY = replace(
