@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -88,6 +88,17 @@ class ActingAdmin(ReadOnlyAdmin):
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
         return super().changelist_view(request, {"media": media, **(extra_context or {})})
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **more: Any
+    ) -> HttpResponse | None:
+        """Refuse primary keys that cannot be one, which Django would stumble over."""
+        for pk in request.POST.getlist(ACTION_CHECKBOX_NAME):
+            try:
+                self.opts.pk.clean(pk, None)
+            except ValidationError as error:
+                raise BadRequest from error
+        return super().response_action(request, queryset, *args, **more)
 
     @method_decorator(csrf_protect)
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))

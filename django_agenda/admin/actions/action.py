@@ -31,7 +31,9 @@ class Action:
     `fits` says which subjects it is for, `reach` which of their executions it changes: whoever
     asks sees those counted. `carry_out` returns how many executions were changed. `right` is the
     middle of `has_..._permission`. `ask` and `done` are plural forms by "number" that write
-    %(count)s. `passed_over` says why some within reach may not have been changed.
+    %(count)s. `passed_over` says why some within reach may not have been changed; `changes_batch`
+    that something is done even if no execution was changed; `is_by_error` that it can be narrowed
+    to one kind of error.
     """
 
     slug: str
@@ -47,6 +49,7 @@ class Action:
     passed_over: str | _StrPromise = ""
     is_repair: bool = False
     is_by_error: bool = False
+    changes_batch: bool = False
 
 
 def in_numbers(text: Any, number: int, count: str) -> str:

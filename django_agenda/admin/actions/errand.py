@@ -34,6 +34,7 @@ class Answer:
     """Hold what came of it: executions changed, subjects passed over, and `lost` to others."""
 
     action: Action
+    model: type[Model]
     count: int
     subjects: list[Model]
     skipped: list[tuple[State, int]]
@@ -41,8 +42,8 @@ class Answer:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether anything was changed; a batch can be paused with nothing in it to hold."""
-        return bool(self.subjects) and (self.count > 0 or isinstance(self.subjects[0], Batch))
+        """Tell whether anything was changed."""
+        return self.count > 0 or (self.action.changes_batch and bool(self.subjects))
 
     @property
     def is_whole(self) -> bool:
@@ -54,9 +55,11 @@ class Answer:
         """Say it in a sentence, in the language of this moment."""
         done = in_numbers(self.action.done, self.count, wording.count(self.count))
         parts = [done if self.is_done else _("Nothing was changed")]
+        passed = _("skipped %(count)s: %(state)s")
+        if self.model is Execution:
+            passed = _("skipped %(count)s: already %(state)s")
         parts += [
-            _("skipped %(count)s: already %(state)s")
-            % {"count": wording.count(many), "state": state.label}
+            passed % {"count": wording.count(many), "state": state.label}
             for state, many in self.skipped
         ]
         if self.lost:
@@ -119,6 +122,7 @@ class Errand:
         expected = before.count if is_exact else max(before.count, seen)
         return Answer(
             action=self.action,
+            model=self.subjects.model,
             count=count,
             subjects=subjects,
             skipped=before.skipped,

@@ -54,6 +54,7 @@ ENQUEUE = Action(
     ),
     form=EnqueueWish,
     carry_out=_enqueue,
+    changes_batch=True,
     passed_over=_("Redis refused them again, or they have changed meanwhile"),
     is_repair=True,
 )
@@ -72,6 +73,7 @@ PAUSE = replace(
     ),
     fits=lambda: _OPEN & Q(paused_at=None),
     reach=lambda: _WAITING & Q(held_by__in=("", Execution.UNKNOWN_TASK)),
+    changes_batch=True,
     carry_out=lambda given: sum(batch.pause() for batch in given.subjects),
 )
 RESUME = replace(
@@ -84,6 +86,7 @@ RESUME = replace(
     fits=lambda: _OPEN & Q(paused_at__isnull=False),
     reach=lambda: _WAITING & Q(held_by=Execution.BATCH_PAUSED),
     form=SpanWish,
+    changes_batch=True,
     carry_out=lambda given: sum(batch.resume(over=given.wish["over"]) for batch in given.subjects),
     passed_over="",
 )

@@ -179,7 +179,7 @@ def test_what_does_not_fit_has_no_button_and_does_nothing(admin_client: Client) 
         assert "There is nothing to do" in asked(admin_client, batch, slug)
         fields = {"which": "overdue", "how": "later", "amount": "1", "unit": "days"}
         answer = done(admin_client, batch, slug, **fields)
-        assert answer == "Nothing was changed; skipped 1: already succeeded."
+        assert answer == "Nothing was changed; skipped 1: succeeded."
 
     assert not log_of(batch)
 
