@@ -56,7 +56,7 @@ def test_one_kind_of_error_is_retried_from_its_line(admin_page: Page) -> None:
 
     row = admin_page.locator("tr", has_text="ValueError").filter(has_text="no address")
     row.first.get_by_role("link", name=f"Retry {many} execution").click()
-    assert admin_page.get_by_text("no address for customer").is_visible()
+    admin_page.get_by_text("no address for customer").wait_for()
     admin_page.get_by_role("button", name=f"Retry {many} execution").click()
 
     admin_page.get_by_text(f"Retried {many} execution").first.wait_for()
