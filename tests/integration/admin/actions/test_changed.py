@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import translation
 
 from django_agenda.models import Batch, Execution
+from tests.conftest import RedisServer
 from tests.factories import ExecutionFactory
 
 from .acting import action_url, asked, broken, done, log_of, one, page_url, to_come
@@ -152,6 +153,23 @@ def test_under_atomic_requests_redis_is_told_before_the_answer(
     answer = done(admin_client, batch, "enqueue", which="overdue")
 
     assert answer == f"Enqueued {batch.pending} executions."
+
+
+@pytest.mark.parametrize(
+    "slug", ["enqueue", "retry", "pause", "resume", "respread", "reschedule", "cancel"]
+)
+def test_without_redis_every_action_has_an_answer(
+    admin_client: Client, redis_server: RedisServer, slug: str
+) -> None:
+    batch = broken()
+    if slug == "resume":
+        batch.pause()
+    redis_server.kill()
+    fields = {"which": "all", "how": "later", "amount": "1", "unit": "hours"}
+
+    assert done(admin_client, batch, slug, **fields)
+
+    assert len(log_of(batch)) == 1
 
 
 def test_the_log_is_written_in_one_language(admin_client: Client) -> None:
