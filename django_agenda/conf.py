@@ -47,8 +47,9 @@ class Settings:
     RETENTION_FAILED: the same for those that failed or were missed.
     RETENTION_BATCHES: how long the record of a batch is kept after its end.
     RETENTION_WORKERS: how long the row of a worker is kept after its end.
+    ADMIN_READ_ONLY: the admin offers no action to anybody.
 
-    For the last five None is for ever.
+    For HORIZON and the four RETENTION settings None is for ever.
     """
 
     REDIS: str = "default"
@@ -79,6 +80,7 @@ class Settings:
     RETENTION_FAILED: timedelta | None = None
     RETENTION_BATCHES: timedelta | None = None
     RETENTION_WORKERS: timedelta | None = timedelta(days=7)
+    ADMIN_READ_ONLY: bool = False
 
 
 _OPTIONAL = {field.name for field in fields(Settings) if str(field.type).endswith("| None")}
@@ -117,9 +119,10 @@ def _read(key: Any, value: Any) -> Any:
         close = difflib.get_close_matches(str(key).upper(), _KEYS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ImproperlyConfigured(f"DJANGO_AGENDA has no key {key!r}.{hint}")
-    if value is None and key in _OPTIONAL:
-        return None
-    kind, wish = _KEYS[key], value
+    kind = _KEYS[key]
+    if (value is None and key in _OPTIONAL) or (kind is bool and isinstance(value, bool)):
+        return value
+    wish = value
     if key == "MISFIRE":
         if value in ("run", "skip"):
             return value

@@ -1,4 +1,4 @@
-"""See the plan of every batch against what happened; nothing here changes anything."""
+"""See the plan of every batch against what happened, and put right what went wrong."""
 
 from __future__ import annotations
 

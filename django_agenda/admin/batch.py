@@ -19,10 +19,11 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 from . import charts, states, wording
+from .acting import ActingAdmin
+from .actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
 from .batch_page import batch_page
 from .filters import BatchTroubleFilter, BatchWindowFilter, StatusFilter
 from .paging import LeanList
-from .read_only import ReadOnlyAdmin
 from .sparks import plan_sparks
 from .states import OUTCOMES
 
@@ -44,14 +45,16 @@ class BatchList(LeanList):
 
 
 @admin.register(Batch)
-class BatchAdmin(ReadOnlyAdmin):
-    """Show what was scattered, and what came of it."""
+class BatchAdmin(ActingAdmin):
+    """Show what was scattered, what came of it, and what can be done about it."""
 
     list_display = ("label", "state", "outcome", "window")
     list_filter = (StatusFilter, BatchTroubleFilter, BatchWindowFilter)
     search_fields = ("name", "=key", "=id")
     search_help_text = gettext_lazy("Part of a name, or a whole key or number")
     ordering = ("-id",)
+    page_actions = (*OF_BATCHES, STOP_RETRYING)
+    list_actions = OF_BATCH_LISTS
     page_template = "admin/django_agenda/batch/page.html"
     empty_template = "admin/django_agenda/batch/empty.html"
 

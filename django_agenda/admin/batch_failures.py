@@ -13,6 +13,8 @@ from django_agenda.models.execution import Execution
 from django_agenda.scheduling.rollup import rollup_of
 
 from . import charts, wording
+from .actions.buttons import Button
+from .batch_buttons import BatchButtons
 from .failures import Group, find_failures
 from .pruned import with_pruned_failures
 from .slices import cut
@@ -41,10 +43,11 @@ class FailureRow:
     spark: SafeString
     url: str
     sample_url: str
+    buttons: list[Button]
 
 
 def failure_rows(
-    admin: ReadOnlyAdmin, request: HttpRequest, subject: Subject
+    admin: ReadOnlyAdmin, request: HttpRequest, subject: Subject, buttons: BatchButtons
 ) -> tuple[list[FailureRow], int]:
     """Return the groups of the whole batch, the largest first, and how many are left out."""
     batch = subject.batch
@@ -54,13 +57,20 @@ def failure_rows(
         found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)
     rows = [
-        _row(admin, subject, group, may_follow=may_follow and not group.is_pruned)
+        _row(admin, subject, group, buttons, may_follow=may_follow and not group.is_pruned)
         for group in found.groups
     ]
     return rows, found.more
 
 
-def _row(admin: ReadOnlyAdmin, subject: Subject, group: Group, *, may_follow: bool) -> FailureRow:
+def _row(
+    admin: ReadOnlyAdmin,
+    subject: Subject,
+    group: Group,
+    buttons: BatchButtons,
+    *,
+    may_follow: bool,
+) -> FailureRow:
     sample, batch = group.sample, subject.batch
     slug = _SLUGS.get(sample.failed_stage, "failed")
     query = urlencode({"batch__id__exact": batch.pk, "error_fingerprint": group.fingerprint})
@@ -80,4 +90,5 @@ def _row(admin: ReadOnlyAdmin, subject: Subject, group: Group, *, may_follow: bo
         spark=charts.spark({slug: group.line}),
         url=f"{admin.list_url(Execution)}?{query}" if may_follow else "",
         sample_url=admin.url_of(sample) if may_follow else "",
+        buttons=[] if group.is_pruned else buttons.of_group(group),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -19,6 +19,8 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 from . import numbers, outcome, redaction, states, wording
+from .actions.history import Deed, deeds
+from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
 from .batch_timeline import Subject, Timeline, build
 from .execution_table import Table, read_table
@@ -26,7 +28,7 @@ from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
 
 if TYPE_CHECKING:
-    from .read_only import ReadOnlyAdmin
+    from .acting import ActingAdmin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +66,14 @@ class Page:
     table: Table | None
     all_url: str
     definition: list[tuple[str, Any]]
+    buttons: BatchButtons
+    deeds: list[Deed]
 
 
-def batch_page(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> Page:
+def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
-    rows = _rows(admin, request, batch)
+    rows = admin.executions(request).filter(batch=batch)
     whole = whole_span(batch, rows.aggregate(last=Max("planned_offset_ms"))["last"], moment)
     span = read_span(request.GET, whole)
     status = request.GET.get("status", "")
@@ -84,7 +88,8 @@ def batch_page(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> Page
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
     )
     timeline = build(subject)
-    failures, more = failure_rows(admin, request, subject)
+    buttons = batch_buttons(admin, request, batch)
+    failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
         batch=batch,
         state=states.of_batch(batch),
@@ -110,6 +115,8 @@ def batch_page(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> Page
         else None,
         all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
         definition=_definition(batch),
+        buttons=buttons,
+        deeds=deeds(batch, moment),
     )
 
 
@@ -139,15 +146,6 @@ class Links:
         if status:
             query["status"] = status
         return f"?{urlencode(query | more)}"
-
-
-def _rows(admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch) -> QuerySet[Execution]:
-    """Return the batch's executions, as far as this admin site lets this user see them."""
-    site = admin.admin_site
-    rows: QuerySet[Execution] = Execution.objects.all()
-    if site.is_registered(Execution):
-        rows = site.get_model_admin(Execution).get_queryset(request)
-    return rows.filter(batch=batch).order_by()
 
 
 def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]:

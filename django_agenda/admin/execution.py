@@ -17,11 +17,12 @@ from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 
 from . import states, wording
+from .acting import ActingAdmin
+from .actions.of_executions import OF_EXECUTIONS
 from .execution_page import execution_page
 from .execution_table import shown_message
 from .filters import DueFilter, LatenessFilter, StatusFilter, TaskFilter
 from .paging import LeanList
-from .read_only import ReadOnlyAdmin
 from .span import MILLISECOND
 
 _HEAVY = ("args", "kwargs", "return_value", "traceback", "batch__rollup", "batch__enqueue_error")
@@ -37,14 +38,16 @@ class ExecutionList(LeanList):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ReadOnlyAdmin):
-    """Show each call, its plan and its outcome."""
+class ExecutionAdmin(ActingAdmin):
+    """Show each call, its plan and its outcome, and what can be done about it."""
 
     list_display = ("label", "state", "due", "run", "of")
     list_filter = (StatusFilter, DueFilter, "failed_stage", LatenessFilter, TaskFilter)
     list_select_related = ("batch",)
     search_fields = ("=key", "=id", "=task_name", "=worker", "=error_fingerprint")
     search_help_text = gettext_lazy("A whole key, number, task, worker or error fingerprint")
+    page_actions = OF_EXECUTIONS
+    list_actions = OF_EXECUTIONS
     page_template = "admin/django_agenda/execution/page.html"
     empty_template = "admin/django_agenda/execution/empty.html"
 

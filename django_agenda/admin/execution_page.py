@@ -19,10 +19,14 @@ from django_agenda.models.execution import Execution
 from django_agenda.tasks.registry import registered
 
 from . import redaction, states, wording
+from .actions.buttons import Button, button, fitting
+from .actions.history import Deed, deeds
+from .actions.of_executions import OF_EXECUTIONS
 from .execution_table import may_see_payload, shown_message
 from .states import State
 
 if TYPE_CHECKING:
+    from .acting import ActingAdmin
     from .read_only import ReadOnlyAdmin
 
 _MOST_ATTEMPTS = 50
@@ -82,9 +86,11 @@ class Page:
     attempts: list[AttemptRow]
     payload: Payload | None
     neighbours: list[tuple[str, str, str]]
+    buttons: list[Button]
+    deeds: list[Deed]
 
 
-def execution_page(admin: ReadOnlyAdmin, request: HttpRequest, execution: Execution) -> Page:
+def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> Page:
     """Gather the page."""
     moment, payload = now(), may_see_payload(request)
     return Page(
@@ -100,6 +106,11 @@ def execution_page(admin: ReadOnlyAdmin, request: HttpRequest, execution: Execut
         attempts=_attempts(execution, moment, payload=payload),
         payload=_payload(execution) if payload else None,
         neighbours=_neighbours(admin, execution),
+        buttons=[
+            button(admin, execution, action)
+            for action in fitting(admin, request, execution, OF_EXECUTIONS)
+        ],
+        deeds=deeds(execution, moment),
     )
 
 

@@ -21,7 +21,7 @@ STYLE = "django_agenda/admin.css"
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Show rows with a page of their own each; only `view` is ever permitted."""
 
-    actions = None
+    actions: Any = None
     list_per_page = 50
     list_max_show_all = 200
     show_full_result_count = False
@@ -73,7 +73,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return self._gone(request, object_id)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        context = {**self._frame(request, row), **self.page_context(request, row)}
+        context = {**self.frame(request, row), **self.page_context(request, row)}
         return TemplateResponse(request, self.page_template, context | (extra_context or {}))
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -97,19 +97,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             request
         )
 
-    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        gone: HttpResponseRedirect = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
-            request, self.opts, object_id
-        )
-        return gone
-
-    def _frame(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+    def frame(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the admin's own templates want to know of the page of a row."""
         request.current_app = self.admin_site.name
         return {
             **self.admin_site.each_context(request),
             "title": str(row),
             "subtitle": None,
-            "object_id": row.pk,
+            "object_id": getattr(row, "pk", None),
             "original": row,
             "opts": self.opts,
             "media": self.media,
@@ -119,3 +114,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "has_view_permission": True,
             "preserved_filters": self.get_preserved_filters(request),
         }
+
+    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        gone: HttpResponseRedirect = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
+            request, self.opts, object_id
+        )
+        return gone

@@ -121,6 +121,7 @@ class Batch(models.Model):
         verbose_name = _("batch")
         verbose_name_plural = _("batches")
         ordering = ("-id",)
+        permissions = (("control_batch", "Can pause, resume, cancel and reschedule"),)
         indexes = (
             models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
             SparseIndex(

@@ -137,7 +137,10 @@ class Execution(models.Model):
         ordering = ("batch", "position")
         # Not unique=True, which on PostgreSQL brings a second index for LIKE.
         constraints = (models.UniqueConstraint(fields=("live_key",), name="agenda_exec_live_key"),)
-        permissions = (("view_payload", "Can see arguments, results and tracebacks"),)
+        permissions = (
+            ("view_payload", "Can see arguments, results and tracebacks"),
+            ("retry_execution", "Can retry and run now"),
+        )
         indexes = (
             models.Index(fields=("batch", "position"), name="agenda_exec_position"),
             models.Index(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
@@ -75,8 +75,12 @@ def _enqueue(using: str, batch_id: int) -> int:
 
 
 def _untold(using: str, batch_id: int) -> int:
-    batch = Batch.objects.using(using).get(pk=batch_id)
-    return batch.pending + batch.total - batch.told_until
+    """Count what waits and is not in the broker: what it refused can lie beyond the mark too."""
+    waiting = Execution.objects.using(using).filter(
+        batch=batch_id, status__in=Execution.WAITING, held_by=""
+    )
+    refused = Q(status=Execution.Status.PENDING)
+    return waiting.filter(refused | Q(position__gte=F("batch__told_until"))).count()
 
 
 def _spread(using: str, rows: QuerySet[Execution], over: timedelta) -> None:

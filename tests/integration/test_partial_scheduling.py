@@ -50,6 +50,17 @@ def heal() -> int:
     return unfinished.enqueue() + unfinished.enqueue()
 
 
+def test_a_resume_counts_what_was_refused_once(redis_server: RedisServer) -> None:
+    redis_server.kill()
+    batch = scatter()
+    assert batch.resume() == 0
+
+    redis_server.start()
+
+    assert batch.resume() == 10
+    assert batch.resume() == 0
+
+
 def test_with_redis_down_all_rows_are_kept_and_pending(redis_server: RedisServer) -> None:
     redis_server.kill()
 

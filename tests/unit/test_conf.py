@@ -55,3 +55,19 @@ def test_a_horizon_that_is_too_small_is_warned_of(settings: Any) -> None:
 
     configure(settings, HORIZON=3600)
     assert check_settings(None) == []
+
+
+def test_a_switch_is_on_or_off(settings: Any) -> None:
+    configure(settings, ADMIN_READ_ONLY=True)
+    assert get_settings().ADMIN_READ_ONLY is True
+
+    configure(settings, ADMIN_READ_ONLY=False)
+    assert get_settings().ADMIN_READ_ONLY is False
+
+
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_a_switch_is_nothing_else(settings: Any, value: Any) -> None:
+    configure(settings, ADMIN_READ_ONLY=value)
+
+    with pytest.raises(ImproperlyConfigured, match="must be bool"):
+        get_settings()

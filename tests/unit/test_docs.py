@@ -164,6 +164,8 @@ def read_like(default: object, text: str) -> object:
     if isinstance(default, timedelta):
         number, unit = text.split(" ")
         return timedelta(**{_DURATION[unit]: float(number)})
+    if isinstance(default, bool):
+        return text == "True"
     return type(default)(text)  # type: ignore[call-arg]
 
 

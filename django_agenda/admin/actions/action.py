@@ -1,0 +1,57 @@
+"""What can be done, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from django_agenda.models.execution_set import ExecutionQuerySet
+
+from .forms import Wish
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+class Given(NamedTuple):
+    """Hold the subjects that fit, the executions within reach, and what was filled in."""
+
+    subjects: QuerySet[Any]
+    executions: ExecutionQuerySet
+    wish: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Hold one action on subjects, which are batches or executions.
+
+    `fits` says which subjects it is for, `reach` which of their executions it changes: whoever
+    asks sees those counted. `carry_out` returns how many executions were changed. `right` is the
+    middle of `has_..._permission`. `ask` and `done` are plural forms by "number" that write
+    %(count)s. `passed_over` says why some within reach may not have been changed; `changes_batch`
+    that something is done even if no execution was changed; `is_by_error` that it can be narrowed
+    to one kind of error.
+    """
+
+    slug: str
+    right: str
+    label: _StrPromise
+    ask: _StrPromise
+    done: _StrPromise
+    effect: _StrPromise
+    fits: Callable[[], Q]
+    reach: Callable[[], Q]
+    carry_out: Callable[[Given], int]
+    form: type[Wish] = Wish
+    passed_over: str | _StrPromise = ""
+    is_repair: bool = False
+    is_by_error: bool = False
+    changes_batch: bool = False
+
+
+def in_numbers(text: Any, number: int, count: str) -> str:
+    """Return a plural form with its number."""
+    return str(text % {"number": number, "count": count})

@@ -1,0 +1,100 @@
+"""The page that asks before an action, and what happens when it is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import override
+
+from django_agenda.admin import wording
+from django_agenda.admin.execution_table import shown_message
+
+from .action import in_numbers
+from .errand import Errand
+from .forms import Wish
+from .history import write_down
+
+if TYPE_CHECKING:
+    from django_agenda.admin.acting import ActingAdmin
+
+TEMPLATE = "admin/django_agenda/confirm.html"
+_DIGITS = 9
+
+
+def ask(
+    admin: ActingAdmin, request: HttpRequest, errand: Errand, context: dict[str, Any]
+) -> HttpResponse:
+    """Show what would be done; nothing is changed. `context` has `back` and `hidden` fields."""
+    return _page(admin, request, errand, errand.action.form(), context)
+
+
+def answer(
+    admin: ActingAdmin, request: HttpRequest, errand: Errand, context: dict[str, Any]
+) -> HttpResponse:
+    """Do it, write it down, and go back with a message; ask again when the form is not right."""
+    form = errand.action.form(request.POST)
+    if not form.is_valid():
+        return _page(admin, request, errand, form, context)
+    try:
+        found = errand.carry_out(form.wish, _seen(request))
+    except ValueError as error:
+        form.add_error(None, str(error))
+        return _page(admin, request, errand, form, context)
+    if found.is_done:
+        with override(None):
+            write_down(request, found.subjects, _log_message(errand, found.words, form))
+    level = messages.SUCCESS if found.is_whole else messages.WARNING
+    admin.message_user(request, found.words, level)
+    return HttpResponseRedirect(context["back"])
+
+
+def _page(
+    admin: ActingAdmin, request: HttpRequest, errand: Errand, form: Wish, context: dict[str, Any]
+) -> HttpResponse:
+    survey = errand.survey()
+    count = wording.count(survey.count)
+    words = in_numbers(errand.action.ask, survey.count, count)
+    shown = {
+        **admin.frame(request, errand.row or words),
+        "title": words,
+        "action": errand.action,
+        "survey": survey,
+        "shares": [(state, wording.count(many)) for state, many in survey.shares],
+        "skipped": [(state, wording.count(many)) for state, many in survey.skipped],
+        "form": form,
+        "words": words,
+        "row": errand.row,
+        "sample": _sample(errand),
+        **context,
+    }
+    return TemplateResponse(request, TEMPLATE, shown)
+
+
+def _sample(errand: Errand) -> dict[str, str] | None:
+    """Return one of those that met the error, without its particulars."""
+    sample = errand.within_reach.first() if errand.error else None
+    if sample is None:
+        return None
+    name = wording.short_task(sample.error_class)
+    return {"name": name, "message": shown_message(sample, payload=False)}
+
+
+def _seen(request: HttpRequest) -> int:
+    """Return how many the page had shown; what is no such number counts for nothing."""
+    seen = request.POST.get("seen", "")
+    return int(seen) if seen.isascii() and seen.isdigit() and len(seen) <= _DIGITS else 0
+
+
+def _log_message(errand: Errand, words: str, form: Wish) -> str:
+    details = form.details()
+    if errand.error:
+        details.append(f"error {errand.error}")
+    parts = [words]
+    if details:
+        parts.append(f"({', '.join(details)})")
+    if reason := form.cleaned_data["reason"]:
+        parts.append(f"Reason: {reason}")
+    return " ".join(parts)

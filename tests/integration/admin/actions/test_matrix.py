@@ -1,0 +1,200 @@
+"""Every address of this app in the admin, by method and by role; a new one needs a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from django_agenda.admin.acting import ActingAdmin
+from django_agenda.models import Batch, Execution, Worker
+from tests.conftest import RedisServer
+from tests.factories import WorkerFactory
+from tests.integration.admin.conftest import ClientFor
+
+from .acting import broken, one
+
+SEES = ("view_batch", "view_execution", "view_worker")
+ROLES: dict[str, tuple[str, ...] | None] = {
+    "nobody": None,
+    "staff": (),
+    "viewer": SEES,
+    "blind steerer": ("control_batch", "retry_execution", "add_batch"),
+    "steerer": (*SEES, "control_batch"),
+    "retrier": (*SEES, "retry_execution"),
+    "enqueuer": (*SEES, "add_batch"),
+    "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
+}
+# Whose right each action needs.
+RIGHTS = {
+    "enqueue": "enqueuer",
+    "retry": "retrier",
+    "run-now": "retrier",
+    "pause": "steerer",
+    "resume": "steerer",
+    "cancel": "steerer",
+    "stop-retrying": "steerer",
+    "respread": "steerer",
+    "reschedule": "steerer",
+}
+# What those who may see get for GET and for POST.
+PLAIN = {
+    "changelist": (200, 200),
+    "change": (200, 403),
+    "history": (200, 200),
+    "add": (403, 403),
+    "delete": (403, 403),
+    "": (302, 302),
+}
+LOGIN, DENIED, NOT_ALLOWED, ASKED, DONE = 302, 403, 405, 200, 302
+
+
+class Address(NamedTuple):
+    url: str
+    kind: str
+    slug: str = ""
+
+
+def patterns() -> Iterator[URLPattern]:
+    for model in (Batch, Execution, Worker):
+        yield from admin.site.get_model_admin(model).get_urls()
+
+
+def kind_of(pattern: URLPattern) -> tuple[str, str]:
+    """Return the model and the kind of address; the old address of a page has no name."""
+    if pattern.name is None:
+        return "", ""
+    _app, _agenda, model, kind = pattern.name.split("_", 3)
+    return model, kind
+
+
+def addresses(rows: dict[str, Batch | Execution | Worker]) -> Iterator[Address]:
+    for pattern in patterns():
+        model, kind = kind_of(pattern)
+        if not kind:
+            continue
+        name = f"admin:{pattern.name}"
+        if kind in ("changelist", "add"):
+            yield Address(reverse(name), kind)
+            continue
+        row = rows[model]
+        if kind != "do":
+            yield Address(reverse(name, args=[row.pk]), kind)
+            continue
+        model_admin = admin.site.get_model_admin(type(row))
+        assert isinstance(model_admin, ActingAdmin)
+        for action in model_admin.page_actions:
+            yield Address(reverse(name, args=[row.pk, action.slug]), kind, action.slug)
+
+
+def expected(address: Address, role: str, method: str) -> int:
+    if role == "nobody":
+        return LOGIN
+    if method in ("PUT", "DELETE"):
+        return NOT_ALLOWED
+    if address.kind == "do":
+        if RIGHTS[address.slug] != role:
+            return DENIED
+        return DONE if method == "POST" else ASKED
+    if role in ("staff", "blind steerer"):
+        return DENIED
+    get, post = PLAIN[address.kind]
+    return get if method in ("GET", "HEAD") else post
+
+
+def test_every_address_is_known() -> None:
+    kinds = {kind_of(pattern)[1] for pattern in patterns()}
+    assert kinds == {*PLAIN, "do"}
+    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution)]
+    slugs = {
+        action.slug
+        for model_admin in acting
+        if isinstance(model_admin, ActingAdmin)
+        for action in (*model_admin.page_actions, *model_admin.list_actions)
+    }
+    assert slugs == set(RIGHTS)
+    names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
+    known = {pattern.name for pattern in patterns() if pattern.name}
+    assert {name for name in names if "agenda" in str(name)} == known
+
+
+def client_of(role: str, client_for: ClientFor) -> Client:
+    rights = ROLES[role]
+    return Client() if rights is None else client_for(*rights)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("role", ROLES)
+def test_only_those_get_in_who_may(client_for: ClientFor, role: str, method: str) -> None:
+    batch = broken(20)
+    rows: dict[str, Batch | Execution | Worker] = {
+        "batch": batch,
+        "execution": one("failed", batch),
+        "worker": WorkerFactory.create(),
+    }
+    client = client_of(role, client_for)
+    fields = {"which": "overdue", "how": "later", "amount": "1", "unit": "days"}
+    send: Callable[..., object] = getattr(client, method.lower())
+
+    wrong = []
+    for address in addresses(rows):
+        if method in ("PUT", "DELETE") and address.kind != "do":
+            continue
+        response = send(address.url, fields) if method == "POST" else send(address.url)
+        status = response.status_code  # type: ignore[attr-defined]
+        if status != expected(address, role, method):
+            wrong.append((address.url, status, expected(address, role, method)))
+
+    assert not wrong
+
+
+def test_a_setting_takes_the_right_from_everybody(
+    admin_client: Client, configure: Callable[..., None], redis_server: RedisServer
+) -> None:
+    batch = broken(20)
+    configure(ADMIN_READ_ONLY=True)
+    rows: dict[str, Batch | Execution | Worker] = {
+        "batch": batch,
+        "execution": one("failed", batch),
+        "worker": WorkerFactory.create(),
+    }
+
+    for address in addresses(rows):
+        if address.kind == "do":
+            assert admin_client.get(address.url).status_code == DENIED
+            assert admin_client.post(address.url).status_code == DENIED
+    for kind in ("batch", "execution"):
+        page = reverse(f"admin:django_agenda_{kind}_change", args=[rows[kind].pk])
+        assert "/do/" not in admin_client.get(page).content.decode()
+        listed = admin_client.get(reverse(f"admin:django_agenda_{kind}_changelist"))
+        assert 'name="action"' not in listed.content.decode()
+
+
+def test_a_list_carries_out_nothing_without_the_right(client_for: ClientFor) -> None:
+    batch = broken(20)
+    client = client_for(*SEES, "retry_execution")
+    address = reverse("admin:django_agenda_batch_changelist")
+
+    for action in ("cancel", "pause", "enqueue", "delete_selected", "nonsense"):
+        fields = {"action": action, "_selected_action": str(batch.pk), "confirmed": "yes"}
+        client.post(address, {**fields, "post": "yes", "which": "overdue"})
+
+    assert Batch.objects.get(pk=batch.pk).version == batch.version
+    assert User.objects.count() == 1
+
+
+def test_whoever_only_retries_sees_no_other_button(client_for: ClientFor) -> None:
+    batch = broken(20)
+
+    page = client_for("view_batch", "retry_execution").get(
+        reverse("admin:django_agenda_batch_change", args=[batch.pk])
+    )
+
+    assert "/do/retry/" in page.content.decode()
+    assert "/do/cancel/" not in page.content.decode()
+    assert "/do/enqueue/" not in page.content.decode()
