@@ -10,9 +10,11 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from .live import FRAME
 from .paging import CappedPaginator
 
 STYLE = "django_agenda/admin.css"
@@ -66,15 +68,24 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show one row on its page."""
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
-        row = self.get_object(request, unquote(object_id))
+        row = self.seen_row(request, object_id)
         if row is None:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
             return self._gone(request, object_id)
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
         context = {**self._frame(request, row), **self.page_context(request, row)}
         return TemplateResponse(request, self.page_template, context | (extra_context or {}))
+
+    def seen_row(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row, or None when it is gone; raise PermissionDenied without the right."""
+        row = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def fragment(self, request: HttpRequest, row: Any) -> str:
+        """Return the page of a row without the frame of the admin around it."""
+        context = {**self._frame(request, row), **self.page_context(request, row)}
+        context["frame"] = FRAME
+        return render_to_string(self.page_template, context, request)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return what the page of a row shows beyond the admin's frame."""
