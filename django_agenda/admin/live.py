@@ -33,11 +33,15 @@ _SHORTEST_STEP, _LONGEST_STEP = timedelta(seconds=5), timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """Say where the fragment of a page is, what the page shows, and when to ask: in seconds."""
+    """Say where the fragment of a page is, what the page shows, and when to ask: in seconds.
+
+    `choices` are the intervals that a reader may choose from; 0 is never.
+    """
 
     url: str
     tag: str
     next_s: int
+
     choices: tuple[int, ...] = (2, 5, 15, 30, 60, 0)
 
 

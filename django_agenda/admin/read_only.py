@@ -14,6 +14,8 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from django_agenda.models.overview import Overview
+
 from .live import FRAME
 from .paging import CappedPaginator
 
@@ -54,8 +56,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list; what it says when it is empty depends on the model."""
-        context = {"title": self.opts.verbose_name_plural, "empty_template": self.empty_template}
-        context["title"] = str(context["title"]).capitalize()
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "empty_template": self.empty_template,
+            "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
+        }
         return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(

@@ -212,6 +212,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
+            index=django_agenda.models.fields.SparseIndex('due_at', name='agenda_exec_single', where=models.Q(('batch__isnull', True))),
+        ),
+        migrations.AddIndex(
+            model_name='execution',
             index=django_agenda.models.fields.SparseIndex('held_by', name='agenda_exec_held', where=models.Q(('held_by', ''), _negated=True)),
         ),
         migrations.AddIndex(
@@ -233,5 +237,20 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='attempt',
             index=models.Index(fields=['execution', 'number'], name='agenda_attempt_number'),
+        ),
+        migrations.CreateModel(
+            name='Overview',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'overview',
+                'verbose_name_plural': 'overview',
+                'permissions': (('view_overview', 'Can see the overview'),),
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('django_agenda.batch',),
         ),
     ]
