@@ -208,7 +208,8 @@ def test_its_parts_need_the_rights_of_what_they_show(client_for: ClientFor) -> N
 
     page, text = shown(client_for("view_overview"))
 
-    assert page.trouble is page.others is page.errors is page.workers is None
+    parts: list[object] = [page.trouble, page.others, page.errors, page.workers]
+    assert parts == [None] * 4
     for hidden in ("Secret plans", "hidden-worker", "TimeoutError", "/django_agenda/batch/"):
         assert hidden not in text
     assert planned(page)
