@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .batch import BatchAdmin
 from .execution import ExecutionAdmin
+from .overview.view import OverviewAdmin
 from .worker import WorkerAdmin
 
-__all__ = ["BatchAdmin", "ExecutionAdmin", "WorkerAdmin"]
+__all__ = ["BatchAdmin", "ExecutionAdmin", "OverviewAdmin", "WorkerAdmin"]

@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
-from . import charts, states, wording
+from . import charts, live, states, wording
 from .acting import ActingAdmin
 from .actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
 from .batch_page import batch_page
@@ -62,9 +63,39 @@ class BatchAdmin(ActingAdmin):
         """Use the list that draws."""
         return BatchList
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the fragment of a batch's page."""
+        address = path(
+            "<path:object_id>/live/",
+            self.admin_site.admin_view(self.live_view),
+            name="django_agenda_batch_live",
+        )
+        return [address, *super().get_urls()]
+
     def page_context(self, request: HttpRequest, row: Batch) -> dict[str, Any]:
         """See batch_page()."""
-        return {"page": batch_page(self, request, row)}
+        moment = now()
+        url = reverse(
+            "admin:django_agenda_batch_live", args=[row.pk], current_app=self.admin_site.name
+        )
+        tag, next_s = live.batch_tag(request, row, moment), live.batch_next(row, moment)
+        return {
+            "page": batch_page(self, request, row),
+            "live": live.Live(url=url, tag=tag, next_s=next_s),
+        }
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with what a batch's page shows by now; see the module `live`."""
+        batch = self.seen_row(request, object_id)
+        if batch is None:
+            raise Http404
+        moment = now()
+        return live.answer(
+            request,
+            live.batch_tag(request, batch, moment),
+            live.batch_next(batch, moment),
+            lambda: self.fragment(request, batch),
+        )
 
     @admin.display(description=gettext_lazy("batch"))
     def label(self, batch: Batch) -> SafeString:

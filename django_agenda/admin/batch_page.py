@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Hold one link that moves the view; without an address it cannot be moved that way."""
+    """Hold one link that moves the view, and its key; without an address it cannot be moved."""
 
     label: str
     url: str
     symbol: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,21 +197,22 @@ def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
     if span.whole and whole.length_ms < 400:
         return []
     ways = [
-        (_("Earlier"), "‹", moved(span, whole, by=-0.5)),
-        (_("Later"), "›", moved(span, whole, by=0.5)),
-        (_("Closer"), "+", moved(span, whole, scale=0.5)),
-        (_("Wider"), "−", moved(span, whole, scale=2)),
+        (_("Earlier"), "‹", "ArrowLeft", moved(span, whole, by=-0.5)),
+        (_("Later"), "›", "ArrowRight", moved(span, whole, by=0.5)),
+        (_("Closer"), "+", "+", moved(span, whole, scale=0.5)),
+        (_("Wider"), "−", "-", moved(span, whole, scale=2)),
     ]
     steps = [
-        Step(label=label, symbol=symbol, url=links.zoom(to) + "#timeline" if to else "")
-        for label, symbol, to in ways
+        Step(label=label, symbol=symbol, key=key, url=links.zoom(to) + "#timeline" if to else "")
+        for label, symbol, key, to in ways
     ]
     if whole.lo_ms < now_ms < whole.hi_ms:
         reach = max(whole.length_ms // 20, 1)
         around = read_span({"from": str(now_ms - reach), "to": str(now_ms + reach)}, whole)
         steps.append(Step(label=_("Around now"), url=links.zoom(around) + "#timeline"))
     if not span.whole:
-        steps.append(Step(label=_("Whole window"), url=links.zoom(whole) + "#timeline"))
+        url = links.zoom(whole) + "#timeline"
+        steps.append(Step(label=_("Whole window"), key="Escape", url=url))
     return steps
 
 

@@ -77,7 +77,7 @@ def lag_steps(rows: QuerySet[Execution], grid: Grid) -> list[tuple[int, int, int
     """Return (slice, step of the lateness, count) of what has started in the grid's span."""
     found = (
         _started(rows, grid)
-        .annotate(slice=grid.slice_start, step=_step("lag_ms"))
+        .annotate(slice=grid.slice_start, step=sql_step("lag_ms"))
         .values_list("slice", "step")
         .annotate(count=Count("*"))
         .order_by()
@@ -93,7 +93,7 @@ def estimate(rows: QuerySet[Execution], grid: Grid, lags: list[tuple[int, int, i
     start = F("planned_offset_ms") + F("lag_ms")
     found = list(
         _started(rows, grid)
-        .annotate(step=_step("run_ms"))
+        .annotate(step=sql_step("run_ms"))
         .values_list("step")
         .annotate(
             count=Count("*"), lag=Max("lag_ms"), first=Min(start), last=Max(start + F("run_ms"))
@@ -114,7 +114,7 @@ def _started(rows: QuerySet[Execution], grid: Grid) -> QuerySet[Execution]:
     return rows.filter(planned_offset_ms__range=(grid.lo_ms, grid.hi_ms), lag_ms__isnull=False)
 
 
-def _step(field: str) -> Any:
+def sql_step(field: str) -> Any:
     """Return the SQL for the bottom of a duration's step."""
     *lower, (_, highest) = STEPS
     return Case(

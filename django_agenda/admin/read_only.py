@@ -10,9 +10,13 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from django_agenda.models.overview import Overview
+
+from .live import FRAME
 from .paging import CappedPaginator
 
 STYLE = "django_agenda/admin.css"
@@ -52,8 +56,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list; what it says when it is empty depends on the model."""
-        context = {"title": self.opts.verbose_name_plural, "empty_template": self.empty_template}
-        context["title"] = str(context["title"]).capitalize()
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "empty_template": self.empty_template,
+            "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
+        }
         return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(
@@ -66,15 +73,24 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show one row on its page."""
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
-        row = self.get_object(request, unquote(object_id))
+        row = self.seen_row(request, object_id)
         if row is None:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
             return self._gone(request, object_id)
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
         context = {**self.frame(request, row), **self.page_context(request, row)}
         return TemplateResponse(request, self.page_template, context | (extra_context or {}))
+
+    def seen_row(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row, or None when it is gone; raise PermissionDenied without the right."""
+        row = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def fragment(self, request: HttpRequest, row: Any) -> str:
+        """Return the page of a row without the frame of the admin around it."""
+        context = {**self.frame(request, row), **self.page_context(request, row)}
+        context["frame"] = FRAME
+        return render_to_string(self.page_template, context, request)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return what the page of a row shows beyond the admin's frame."""

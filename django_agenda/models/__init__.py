@@ -6,7 +6,8 @@ from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
 from .fleet import Fleet
+from .overview import Overview
 from .paused_queue import PausedQueue
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Fleet", "PausedQueue", "Worker"]
+__all__ = ["Attempt", "Batch", "Execution", "Fleet", "Overview", "PausedQueue", "Worker"]

@@ -48,6 +48,12 @@ def examine(using: str, limits: Limits) -> list[Finding]:
     return found
 
 
+def redis_error() -> str:
+    """Return why Redis does not answer; nothing when it does."""
+    found = _redis("")
+    return "" if found.level == WELL else found.words
+
+
 def _check(look: Callable[[str], Finding], using: str) -> Finding:
     try:
         return look(using)

@@ -95,9 +95,14 @@ class Band:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """Hold all that the template writes down; lengths are pixels unless they say per cent."""
+    """Hold all that the template writes down; lengths are pixels unless they say per cent.
+
+    `lo` and `hi` are where the drawing begins and ends, in milliseconds from the batch's start.
+    """
 
     detail: Detail
+    lo: str
+    hi: str
     height: str
     plot_top: str
     plot_bottom: str
@@ -144,6 +149,8 @@ def draw(material: Material) -> Drawing:
     plot_bottom = bottom + (12 + PITCH * len(strips) if strips else 4)
     return Drawing(
         detail=material.detail,
+        lo=str(axis.lo_ms),
+        hi=str(axis.hi_ms),
         height=number(plot_bottom + _AXIS_HEIGHT),
         plot_top=number(_PLOT_TOP),
         plot_bottom=number(plot_bottom),

@@ -1,0 +1,87 @@
+"""Fragments of pages for the script that asks again: cheap when nothing has changed.
+
+The script sends the tag of what it shows. The same tag is answered with 304 and without rendering,
+after the same checks of permissions as the page itself. The answer says when to ask next: later
+when rendering is expensive, never (0) when nothing will change any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
+
+from django_agenda.clock import monotonic
+from django_agenda.models.batch import Batch
+
+from .span import MILLISECOND, Span, read_span
+
+FRAME = "admin/django_agenda/fragment.html"
+NEXT = "X-Agenda-Next"
+_SOON, _PAUSED, _LONG_BEFORE = 2, 10, 30
+_SLOWEST = 60
+_COST_FACTOR = 20
+# The now-line and the words about time may lag behind by so much: a pixel or two, never long.
+_STEPS_OF_SPAN = 400
+_SHORTEST_STEP, _LONGEST_STEP = timedelta(seconds=5), timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Say where the fragment of a page is, what the page shows, and when to ask: in seconds.
+
+    `choices` are the intervals that a reader may choose from; 0 is never.
+    """
+
+    url: str
+    tag: str
+    next_s: int
+
+    choices: tuple[int, ...] = (2, 5, 15, 30, 60, 0)
+
+
+def answer(request: HttpRequest, tag: str, next_s: int, render: Callable[[], str]) -> HttpResponse:
+    """Answer 304 when the script has what there is, else the fragment."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    same = get_conditional_response(request, etag=tag)
+    if same is not None:
+        same["ETag"], same[NEXT] = tag, str(next_s)
+        return same
+    begin = monotonic()
+    response = HttpResponse(render())
+    cost = monotonic() - begin
+    response["ETag"] = tag
+    response[NEXT] = str(min(max(next_s, round(cost * _COST_FACTOR)), _SLOWEST) if next_s else 0)
+    return response
+
+
+def batch_tag(request: HttpRequest, batch: Batch, moment: datetime) -> str:
+    """Return what changes when the page of a batch would; an ended one changes with itself only."""
+    span = read_span(request.GET, Span(0, max(batch.over // MILLISECOND, 1)))
+    step = min(max(span.length_ms // _STEPS_OF_SPAN * MILLISECOND, _SHORTEST_STEP), _LONGEST_STEP)
+    tick = None if batch.is_finished else (moment - batch.start) // step
+    counts = [getattr(batch, name) for name in Batch.COUNTS]
+    marks = (batch.paused_at, batch.finished_at, batch.over, batch.enqueued, batch.told_until)
+    return make_tag(request, batch.pk, batch.version, *counts, *marks, tick)
+
+
+def make_tag(request: HttpRequest, *parts: object) -> str:
+    """Return a tag of these values for this user, address and language."""
+    known = (*parts, request.user.pk, request.GET.urlencode(), get_language())
+    return f'"{blake2b(repr(known).encode(), digest_size=9).hexdigest()}"'
+
+
+def batch_next(batch: Batch, moment: datetime) -> int:
+    """Return after how many seconds a batch may look different."""
+    if batch.is_finished:
+        return 0
+    if batch.paused_at:
+        return _PAUSED
+    ahead = (batch.start - moment).total_seconds() / 2
+    return round(min(max(ahead, _SOON), _LONG_BEFORE))

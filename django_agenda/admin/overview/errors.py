@@ -1,0 +1,106 @@
+"""The errors of a day over all batches, grouped by what is one and the same problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import CharField, Count, Max, Min, Q, QuerySet
+from django.db.models.functions import Cast
+from django.utils.safestring import SafeString
+
+from django_agenda.admin import redaction, wording
+from django_agenda.admin.states import OUTCOMES, State
+from django_agenda.models.errors import normalise
+from django_agenda.models.execution import Execution
+
+from .scope import DAY, Scope
+
+SHOWN = 8
+_SLUGS = {"enqueue": "pending", "expired": "missed"}
+_READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fingerprint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRow:
+    """Hold one problem, and one execution that met it."""
+
+    fingerprint: str
+    state: State
+    stage: str
+    name: str
+    message: str
+    task: str
+    count: str
+    batches: int
+    first: SafeString | str
+    last: SafeString | str
+    sample: Execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRows:
+    """Hold the largest groups, and how many more there are."""
+
+    rows: list[ErrorRow]
+    more: int
+
+
+def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> ErrorRows:
+    """Group what was due within a day and failed, was missed, or is tried again: two statements."""
+    since = moment - DAY
+    members = Q(batch__in=[batch.pk for batch in scope.batches if _has_errors(batch)])
+    singles = Q(batch=None, due_at__gte=since)
+    found: list[Any] = list(
+        rows.filter(members | singles, due_at__gte=since)
+        .exclude(error_fingerprint="")
+        .exclude(status__in=("succeeded", "cancelled", "skipped"))
+        .order_by()
+        .values("error_fingerprint")
+        .annotate(
+            count=Count("*"),
+            batches=Count("batch", distinct=True),
+            first=Min("due_at"),
+            last=Max("due_at"),
+            # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
+            sample=Max(Cast("id", CharField())),
+        )
+        .order_by("-count", "error_fingerprint")[: SHOWN + 50]
+    )
+    shown = found[:SHOWN]
+    samples = _samples(rows, [UUID(row["sample"]) for row in shown])
+    groups = [
+        _row(row, samples[row["error_fingerprint"]], moment)
+        for row in shown
+        if row["error_fingerprint"] in samples
+    ]
+    return ErrorRows(rows=groups, more=len(found) - len(shown))
+
+
+def _has_errors(batch: Any) -> bool:
+    """Leave out what is calm; what is being retried shows in no count, so the living stay."""
+    return bool(batch.failed or batch.missed or batch.pending or not batch.is_finished)
+
+
+def _samples(rows: QuerySet[Execution], ids: Sequence[UUID]) -> dict[str, Execution]:
+    return {row.error_fingerprint: row for row in rows.filter(pk__in=ids).only(*_READ)}
+
+
+def _row(row: Any, sample: Execution, moment: datetime) -> ErrorRow:
+    state = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
+    return ErrorRow(
+        fingerprint=row["error_fingerprint"],
+        state=state,
+        stage=sample.get_failed_stage_display() or str(state.label),
+        name=wording.short_task(sample.error_class),
+        message=normalise(redaction.text(sample.error_message)),
+        task=wording.short_task(sample.task_name),
+        count=wording.count(row["count"]),
+        batches=row["batches"],
+        first=wording.time_tag(row["first"], moment, seconds=False),
+        last=wording.time_tag(row["last"], moment, seconds=False),
+        sample=sample,
+    )

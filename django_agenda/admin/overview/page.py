@@ -1,0 +1,196 @@
+"""Gather the overview: one value for the template, a fixed number of statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import AdminSite
+from django.db import router
+from django.db.models import Count, Min, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_agenda.admin import wording
+from django_agenda.admin.numbers import Figure, Tile
+from django_agenda.admin.span import MILLISECOND
+from django_agenda.admin.timeline.strip import Strip
+from django_agenda.clock import now
+from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+from django_agenda.models.worker import Worker
+from django_agenda.scheduling.health import Finding, Limits, examine, redis_error
+
+from .batches import BatchRows, batch_tables
+from .errors import ErrorRows, read_errors
+from .load import Load, peak_words, read_lateness, read_load
+from .scope import Scope, read_scope
+from .workers import WorkerRows, read_workers
+
+if TYPE_CHECKING:
+    from django_agenda.admin.read_only import ReadOnlyAdmin
+
+_FIRST_CHECKS = ("database", "redis", "migrations", "workers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Hold everything that the template writes down; a table is None without the right to see it.
+
+    `findings` are those of a first start, when there is nothing else to show.
+    """
+
+    sentence: str
+    zone: str
+    clock: str
+    warnings: list[str]
+    tiles: list[Tile]
+    strip: Strip | None
+    is_capped: bool
+    trouble: BatchRows | None
+    others: BatchRows | None
+    errors: ErrorRows | None
+    workers: WorkerRows | None
+    is_new: bool
+    findings: list[Finding]
+
+
+def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
+    """Read what this user may see."""
+    moment = now()
+    site = admin.admin_site
+    rows = seen_rows(site, request, Execution)
+    scope = read_scope(seen_rows(site, request, Batch), moment)
+    load = read_load(rows, scope, moment)
+    due, oldest, running = _at_work(rows, moment)
+    workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
+    broker_error = redis_error()
+    is_new = not scope.batches and load.is_empty and not _has_history(rows)
+    trouble, others = batch_tables(scope, moment, admin.url_of)
+    sees_batches = admin.can_see(request, Batch)
+    return Page(
+        sentence=_sentence(load, running, trouble),
+        zone=timezone.get_current_timezone_name(),
+        clock=wording.clock_time(moment, moment),
+        warnings=_warnings(broker_error, workers, due),
+        tiles=_tiles(load, rows, scope, moment, (due, oldest, running), workers),
+        strip=None if load.is_empty else load.drawing(),
+        is_capped=scope.more,
+        trouble=trouble if sees_batches else None,
+        others=others if sees_batches else None,
+        errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
+        workers=workers if admin.can_see(request, Worker) else None,
+        is_new=is_new,
+        findings=_findings() if is_new else [],
+    )
+
+
+def seen_rows(site: AdminSite, request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
+    """Return the rows of a model, as far as this admin site lets this user see them."""
+    rows: QuerySet[Any] = model._default_manager.all()
+    if site.is_registered(model):
+        rows = site.get_model_admin(model).get_queryset(request)
+    return rows.order_by()
+
+
+def _at_work(rows: QuerySet[Execution], moment: datetime) -> tuple[int, datetime | None, int]:
+    """Return how many are due and wait, since when, and how many run."""
+    is_due = Q(status__in=Execution.WAITING, due_at__lte=moment, held_by="")
+    is_running = Q(status=Execution.Status.RUNNING)
+    found = rows.filter(is_due | is_running, finished_at=None).aggregate(
+        due=Count("pk", filter=is_due),
+        oldest=Min("due_at", filter=is_due),
+        running=Count("pk", filter=is_running),
+    )
+    return found["due"], found["oldest"], found["running"]
+
+
+def _has_history(rows: QuerySet[Execution]) -> bool:
+    return Batch.objects.exists() or rows.exists()
+
+
+def _findings() -> list[Finding]:
+    found = examine(router.db_for_read(Batch), Limits())
+    return [one for one in found if one.check in _FIRST_CHECKS]
+
+
+def _sentence(load: Load, running: int, trouble: BatchRows) -> str:
+    planned = sum(load.ahead)
+    parts = [
+        _("%(count)s running") % {"count": wording.count(running)},
+        _("%(count)s planned in the next hour") % {"count": wording.count(planned)},
+    ]
+    many = len(trouble.rows) + trouble.more
+    if many:
+        words = ngettext(
+            "%(count)s batch needs attention", "%(count)s batches need attention", many
+        )
+        parts.append(words % {"count": wording.count(many)})
+    return ", ".join(parts)
+
+
+def _warnings(broker_error: str, workers: WorkerRows, due: int) -> list[str]:
+    found = []
+    if broker_error:
+        found.append(_("Redis does not answer; this is what the database says: %s") % broker_error)
+    if not workers.living:
+        found.append(
+            _("No worker is alive, and %s are due: start one with manage.py run_agenda_worker")
+            % wording.count(due)
+            if due
+            else _("No worker is alive: start one with manage.py run_agenda_worker")
+        )
+    return found
+
+
+def _tiles(
+    load: Load,
+    rows: QuerySet[Execution],
+    scope: Scope,
+    moment: datetime,
+    at_work: tuple[int, datetime | None, int],
+    workers: WorkerRows,
+) -> list[Tile]:
+    due, oldest, running = at_work
+    late = read_lateness(rows, scope, moment)
+    waited = "–" if oldest is None else wording.duration((moment - oldest) / MILLISECOND)
+    return [
+        _tile(
+            _("Now"),
+            _("what waits although it is due, and what runs"),
+            (_("due"), wording.count(due)),
+            (_("oldest"), waited),
+            (_("running"), f"{wording.count(running)} / {wording.count(workers.capacity)}"),
+        ),
+        _tile(
+            _("Last hour"),
+            _("what was planned in it, and how it ended"),
+            (_("succeeded"), wording.count(load.behind("succeeded"))),
+            (_("failed"), wording.count(load.behind("failed"))),
+            (_("missed"), wording.count(load.behind("missed"))),
+            (_("rate"), wording.rate(load.ended, 3_600_000)),
+        ),
+        _tile(
+            _("Next hour"),
+            peak_words(load),
+            (_("planned"), wording.count(sum(load.ahead))),
+            (_("peak"), f"{wording.count(max(load.ahead))} / min"),
+        ),
+        _tile(
+            _("Lateness"),
+            _("of what was due in the last 15 minutes, from the due moment to the start"),
+            *((f"p{share}", _duration(late.quantile(share / 100))) for share in (50, 95)),
+        ),
+    ]
+
+
+def _tile(title: str, hint: str, *figures: tuple[str, str]) -> Tile:
+    found = [Figure(name=name, value=value) for name, value in figures]
+    return Tile(title=title, hint=hint, figures=found)
+
+
+def _duration(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else wording.duration(milliseconds)

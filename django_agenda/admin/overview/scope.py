@@ -1,0 +1,58 @@
+"""The batches that an overview is about, and conditions for their executions around now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q, QuerySet
+
+from django_agenda.admin.span import MILLISECOND
+from django_agenda.models.batch import Batch
+
+DAY = timedelta(days=1)
+MOST = 500
+# A small batch is counted whole; of a large one only the part of its plan that is asked for.
+_SMALL = 500
+_MOST_LARGE = 150
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Hold the batches that have not ended, or did so within a day; `more` when not all of them."""
+
+    batches: Sequence[Batch]
+    more: bool
+
+    def between(self, begin: datetime, end: datetime) -> list[Batch]:
+        """Return those that may have something planned between two moments."""
+        found = [
+            batch
+            for batch in self.batches
+            if batch.start <= end and (batch.finished_at is None or batch.finished_at >= begin)
+        ]
+        large = [batch.pk for batch in found if batch.total > _SMALL]
+        left_out = set(large[_MOST_LARGE:])
+        return [batch for batch in found if batch.pk not in left_out]
+
+
+def read_scope(rows: QuerySet[Batch], moment: datetime) -> Scope:
+    """Read them in one statement, those that have not ended first."""
+    current = rows.filter(Q(finished_at=None) | Q(finished_at__gte=moment - DAY))
+    order = (F("finished_at").desc(nulls_first=True), "-pk")
+    found = list(current.order_by(*order)[: MOST + 1])
+    return Scope(batches=found[:MOST], more=len(found) > MOST)
+
+
+def planned_between(batches: Sequence[Batch], begin: datetime, end: datetime) -> Q:
+    """Return a condition that an index answers batch by batch, and for those without a batch."""
+    found = Q(batch=None, due_at__range=(begin, end))
+    small = [batch.pk for batch in batches if batch.total <= _SMALL]
+    if small:
+        found |= Q(batch__in=small)
+    for batch in batches:
+        if batch.total > _SMALL:
+            span = ((begin - batch.start) // MILLISECOND, (end - batch.start) // MILLISECOND)
+            found |= Q(batch=batch.pk, planned_offset_ms__range=span)
+    return found
