@@ -190,8 +190,8 @@ def forget_runs() -> None:
     _names.clear()
 
 
-def keep_connections_open() -> None:
+def keep_connections_open(patch: pytest.MonkeyPatch) -> None:
     """Bodies that run in this very thread would close them each time."""
     for one in connections.all():
-        one.settings_dict["CONN_MAX_AGE"] = None
+        patch.setitem(one.settings_dict, "CONN_MAX_AGE", None)
         one.close()

@@ -29,14 +29,14 @@ HISTORIES = settings(
 
 @pytest.mark.usefixtures("transactional_db")
 def test_whatever_happens_in_whatever_order_nothing_is_lost_or_done_twice(
-    redis_server: RedisServer, settings: Any
+    redis_server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DJANGO_AGENDA = settings.DJANGO_AGENDA | {
         "ENQUEUE_GRACE": 0.000001,
         "CHUNK_SIZE": 3,
         "MAX_CRASHES": 1000,
     }
-    keep_connections_open()
+    keep_connections_open(monkeypatch)
     Machine.server = redis_server.client
 
     run_state_machine_as_test(Machine, settings=HISTORIES)
