@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,6 +26,12 @@ WAYS = [
 
 # What is raised while something is let go of can only be printed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_it_dies_in_another_test() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.rpartition(".")[2])

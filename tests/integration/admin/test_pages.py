@@ -22,6 +22,7 @@ from tests.factories import (
     WorkerFactory,
     flood,
 )
+from tests.integration.conftest import Configure
 
 LISTS = [
     reverse(f"admin:django_agenda_{name}_changelist") for name in ("batch", "execution", "worker")
@@ -217,7 +218,8 @@ def test_an_execution_that_no_worker_knows_says_so(admin_client: Client) -> None
     assert "Waits for a worker that knows its task." in text_of(admin_client, page_of(execution))
 
 
-def test_a_silent_worker_is_shown_as_lost(admin_client: Client) -> None:
+def test_a_silent_worker_is_shown_as_lost(admin_client: Client, configure: Configure) -> None:
+    configure(HEARTBEAT=5)
     WorkerFactory.create(beat_at=now() - timedelta(hours=1))
     WorkerFactory.create()
 

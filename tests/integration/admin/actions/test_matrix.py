@@ -12,14 +12,14 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.models import Batch, Execution, Worker
+from django_agenda.models import Batch, Execution, Overview, Worker
 from tests.conftest import RedisServer
 from tests.factories import WorkerFactory
 from tests.integration.admin.conftest import ClientFor
 
 from .acting import broken, one
 
-SEES = ("view_batch", "view_execution", "view_worker")
+SEES = ("view_overview", "view_batch", "view_execution", "view_worker")
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
@@ -45,6 +45,8 @@ RIGHTS = {
 # What those who may see get for GET and for POST.
 PLAIN = {
     "changelist": (200, 200),
+    "overview": (200, 403),
+    "live": (200, 405),
     "change": (200, 403),
     "history": (200, 200),
     "add": (403, 403),
@@ -61,7 +63,7 @@ class Address(NamedTuple):
 
 
 def patterns() -> Iterator[URLPattern]:
-    for model in (Batch, Execution, Worker):
+    for model in (Overview, Batch, Execution, Worker):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -79,6 +81,9 @@ def addresses(rows: dict[str, Batch | Execution | Worker]) -> Iterator[Address]:
         if not kind:
             continue
         name = f"admin:{pattern.name}"
+        if model == "overview":
+            yield Address(reverse(name), "live" if kind == "live" else model)
+            continue
         if kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
             continue
@@ -104,12 +109,14 @@ def expected(address: Address, role: str, method: str) -> int:
     if role in ("staff", "blind steerer"):
         return DENIED
     get, post = PLAIN[address.kind]
+    if address.kind == "live" and method == "HEAD":
+        return NOT_ALLOWED
     return get if method in ("GET", "HEAD") else post
 
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do"}
+    assert kinds == {*PLAIN, "do"} - {"overview"}
     acting = [admin.site.get_model_admin(model) for model in (Batch, Execution)]
     slugs = {
         action.slug
