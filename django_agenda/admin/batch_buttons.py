@@ -66,6 +66,11 @@ class BatchButtons:
 
 
 def batch_buttons(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> BatchButtons:
-    """Ask for all of them in one statement."""
+    """Ask for all of them in one statement, or two when the batch was pruned."""
     actions = fitting(admin, request, batch, (*OF_BATCHES, STOP_RETRYING))
+    if batch.rollup and RETRY in actions:
+        # Its counts tell what there was, not what was pruned.
+        left = admin.executions(request).filter(RETRY.reach(), batch=batch)
+        if not left.exists():
+            actions.remove(RETRY)
     return BatchButtons(admin=admin, batch=batch, actions=actions)

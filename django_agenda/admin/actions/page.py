@@ -62,6 +62,7 @@ def _page(
         "title": words,
         "action": errand.action,
         "survey": survey,
+        "has_work": survey.count or (errand.action.changes_batch and survey.subjects),
         "shares": [(state, wording.count(many)) for state, many in survey.shares],
         "skipped": [(state, wording.count(many)) for state, many in survey.skipped],
         "form": form,

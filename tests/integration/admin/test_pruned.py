@@ -66,6 +66,20 @@ def test_a_part_of_the_window_can_be_shown(admin_client: Client) -> None:
     assert '<path class="ag-layer ag-fill ag-s-succeeded" d="M' in page
 
 
+def test_what_was_pruned_cannot_be_retried(admin_client: Client) -> None:
+    batch = pruned()
+    asking = reverse("admin:django_agenda_batch_do", args=[batch.pk, "retry"])
+
+    assert "/do/retry/" not in text_of(admin_client, batch)
+    assert "There is nothing to do" in admin_client.get(asking).content.decode()
+
+
+def test_what_was_not_pruned_can_be_retried(admin_client: Client) -> None:
+    batch = pruned("succeeded")
+
+    assert "Retry failed …" in text_of(admin_client, batch)
+
+
 def test_the_list_still_has_a_spark(admin_client: Client) -> None:
     pruned()
 

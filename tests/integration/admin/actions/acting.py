@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_agenda.models import Batch, Execution
-from tests.factories import CALM, Scene, flood
+from tests.factories import Scene, flood
 
 BROKEN = Scene(outage=None, failing=0.2, missing=0.05, refused=0.1)
 
@@ -78,6 +78,3 @@ def ended(total: int = 20) -> Batch:
 
 def one(status: str, batch: Batch) -> Execution:
     return Execution.objects.filter(batch=batch, status=status).earliest("position")
-
-
-__all__ = ["CALM"]
