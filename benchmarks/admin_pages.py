@@ -72,7 +72,8 @@ def pages(sizes: list[int]) -> list[tuple[str, str]]:
         (f"list, {model}", reverse(f"admin:django_agenda_{model}_changelist"))
         for model in ("batch", "execution")
     ]
-    return found + lists
+    overview = ("overview, all of these", reverse("admin:django_agenda_overview_changelist"))
+    return [*found, overview, *lists]
 
 
 def show(client: Any, name: str, address: str, rounds: int) -> float:

@@ -75,6 +75,7 @@ def _options() -> argparse.Namespace:
 def _pictures(site: Site) -> list[Picture]:
     page = f"django_agenda/batch/{site.batch}/change/"
     found = [
+        Picture(name="overview", path="django_agenda/overview/", height=1120),
         Picture(name="batch-list", path="django_agenda/batch/"),
         Picture(name="batch-light", path=page, height=1120),
         Picture(name="batch-dark", path=page, height=1120, theme="dark"),
@@ -146,7 +147,9 @@ def _own_site() -> Iterator[Site]:
     """Serve the admin of the tests' project over data of our own, on a loopback port."""
     sys.path.insert(0, str(ROOT))
     os.environ |= {"DJANGO_SETTINGS_MODULE": "tests.settings", "DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
-    with tempfile.TemporaryDirectory() as folder:
+    from django_agenda.embedded import EmbeddedRedis
+
+    with tempfile.TemporaryDirectory() as folder, EmbeddedRedis() as redis:
         from django.conf import settings
 
         settings.DATABASES["default"] = {
@@ -154,6 +157,7 @@ def _own_site() -> Iterator[Site]:
             "NAME": f"{folder}/pictures.sqlite3",
         }
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+        settings.DJANGO_AGENDA = {"REDIS": redis.url}
         import django
 
         django.setup()
@@ -170,7 +174,7 @@ def _own_site() -> Iterator[Site]:
 def _fill() -> tuple[str, int, int]:
     from django.contrib.auth.models import User
 
-    from tests.factories import CALM, Scene, flood
+    from tests.factories import CALM, Scene, WorkerFactory, flood
 
     password = secrets.token_hex()
     User.objects.create_superuser("admin", password=password)
@@ -195,6 +199,8 @@ def _fill() -> tuple[str, int, int]:
         name="Evening invoices",
         scene=Scene(elapsed=-12.0, refused=0),
     )
+    for name, running in (("mail-1", 6), ("mail-2", 8), ("shop-1", 2)):
+        WorkerFactory.create(name=name, running=running)
     return password, batch.pk, big.pk
 
 
