@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
-            index=django_agenda.models.fields.SparseIndex('due_at', name='agenda_exec_single', where=models.Q(('batch__isnull', True))),
+            index=django_agenda.models.fields.SparseIndex('batch', 'due_at', name='agenda_exec_single', where=models.Q(('batch__isnull', True))),
         ),
         migrations.AddIndex(
             model_name='execution',

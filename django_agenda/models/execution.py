@@ -158,7 +158,8 @@ class Execution(models.Model):
             SparseIndex(
                 "status", "due_at", name="agenda_exec_due", where=Q(finished_at__isnull=True)
             ),
-            SparseIndex("due_at", name="agenda_exec_single", where=Q(batch__isnull=True)),
+            # With the batch in it: otherwise SQLite takes another index, and reads all of them.
+            SparseIndex("batch", "due_at", name="agenda_exec_single", where=Q(batch__isnull=True)),
             SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
             SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),

@@ -55,8 +55,9 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
     # In each branch, and as a range: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
     members = Q(batch__in=[batch.pk for batch in scope.batches if _has_errors(batch)])
+    singles = Q(batch=None, due_at__gte=since) & has_error
     found: list[Any] = list(
-        rows.filter(members & has_error | Q(batch=None) & has_error, due_at__gte=since)
+        rows.filter(members & has_error | singles, due_at__gte=since)
         .exclude(status__in=("succeeded", "cancelled", "skipped"))
         .order_by()
         .values("error_fingerprint")

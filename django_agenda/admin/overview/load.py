@@ -105,7 +105,7 @@ def _of_batches(
     width = _FINE_MS if len(batches) <= _MANY_BATCHES else _COARSE_MS
     planned = planned_between(batches, moment - REACH, moment + REACH)
     found = (
-        rows.filter(planned, batch__isnull=False)
+        rows.filter(planned)
         .annotate(slice=F("planned_offset_ms") - F("planned_offset_ms") % width)
         .values_list("batch", "slice", "status")
         .annotate(count=Count("*"))
@@ -141,8 +141,9 @@ def read_lateness(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> 
     """Return how late those started that were due lately: one statement."""
     since = moment - LATELY
     planned = planned_between(scope.between(since, moment), since, moment)
+    singles = Q(batch=None, due_at__range=(since, moment))
     found = (
-        rows.filter(planned, Q(due_at__range=(since, moment)), lag_ms__isnull=False)
+        rows.filter(planned | singles, due_at__range=(since, moment), lag_ms__isnull=False)
         .annotate(step=sql_step("lag_ms"))
         .values_list("step")
         .annotate(count=Count("*"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import AdminSite
 from django.db import router
-from django.db.models import Count, Min, Model, Q, QuerySet
+from django.db.models import Count, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -98,14 +98,12 @@ def seen_rows(site: AdminSite, request: HttpRequest, model: type[Model]) -> Quer
 
 def _at_work(rows: QuerySet[Execution], moment: datetime) -> tuple[int, datetime | None, int]:
     """Return how many are due and wait, since when, and how many run."""
-    is_due = Q(status__in=Execution.WAITING, due_at__lte=moment, held_by="")
-    is_running = Q(status=Execution.Status.RUNNING)
-    found = rows.filter(is_due | is_running, finished_at=None).aggregate(
-        due=Count("pk", filter=is_due),
-        oldest=Min("due_at", filter=is_due),
-        running=Count("pk", filter=is_running),
-    )
-    return found["due"], found["oldest"], found["running"]
+    live = rows.filter(finished_at=None)
+    waiting = live.filter(status__in=Execution.WAITING, due_at__lte=moment, held_by="")
+    found = waiting.aggregate(due=Count("pk"), oldest=Min("due_at"))
+    # A statement of its own: in one with the other SQLite reads everything that waits.
+    running = live.filter(status=Execution.Status.RUNNING).count()
+    return found["due"], found["oldest"], running
 
 
 def _has_history(rows: QuerySet[Execution]) -> bool:

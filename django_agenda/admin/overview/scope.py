@@ -46,11 +46,8 @@ def read_scope(rows: QuerySet[Batch], moment: datetime) -> Scope:
 
 
 def planned_between(batches: Sequence[Batch], begin: datetime, end: datetime) -> Q:
-    """Return a condition that an index answers batch by batch, and for those without a batch."""
-    found = Q(batch=None, due_at__range=(begin, end))
-    small = [batch.pk for batch in batches if batch.total <= _SMALL]
-    if small:
-        found |= Q(batch__in=small)
+    """Return a condition on the members of batches that an index answers batch by batch."""
+    found = Q(batch__in=[batch.pk for batch in batches if batch.total <= _SMALL])
     for batch in batches:
         if batch.total > _SMALL:
             span = ((begin - batch.start) // MILLISECOND, (end - batch.start) // MILLISECOND)

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_agenda.admin.overview.page import Page
@@ -170,28 +168,6 @@ def test_errors_older_than_a_day_are_left_out(admin_client: Client) -> None:
 
     assert page.errors is not None
     assert not page.errors.rows
-
-
-def fill(total: int) -> None:
-    for _ in range(total // 500 or 1):
-        flood(min(total, 500) // 2, scene=Scene(failing=0.3))
-    flood(total // 2, scene=Scene(failing=0.3))
-    ExecutionFactory.create_batch(total // 100)
-    WorkerFactory.create_batch(max(total // 200, 1))
-
-
-def test_it_asks_the_same_for_ten_and_ten_thousand(admin_client: Client) -> None:
-    counts: dict[int, dict[str, int]] = {}
-    for total in (10, 10_000):
-        fill(total)
-        counts[total] = {}
-        for address in (ADDRESS, LIVE):
-            with CaptureQueriesContext(connection) as captured:
-                assert admin_client.get(address).status_code == 200
-            counts[total][address] = len(captured)
-
-    assert counts[10_000] == counts[10]
-    assert max(counts[10].values()) <= 15
 
 
 def test_the_overview_needs_its_own_right(client_for: ClientFor) -> None:
