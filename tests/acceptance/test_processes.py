@@ -33,7 +33,7 @@ QUICK = {
     "HARD_TIMEOUT_GRACE": 0.4,
 }
 
-pytestmark = pytest.mark.usefixtures("transactional_db", "redis_server")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("transactional_db", "redis_server")]
 
 
 class Program:
@@ -470,7 +470,6 @@ def test_the_heartbeat_file_is_touched_while_work_goes_on(start: Start, tmp_path
     assert program.end() == 0
 
 
-@pytest.mark.slow
 def test_code_that_changes_starts_the_worker_again(start: Start) -> None:
     program = start("--autoreload")
     (pid,) = program.wait_until_active()

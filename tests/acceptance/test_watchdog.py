@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 from .conftest import StartWorker
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("transactional_db")]
 
 
 def test_a_claimer_that_hangs_ends_its_process_and_another_goes_on(
