@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from django.db import connections, router, transaction
+from django.db import Error, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_agenda.models.execution import Execution
 from django_agenda.signals import trouble_began
@@ -51,11 +52,20 @@ def run_together(claim: Claim, body: Callable[[], Outcome]) -> Outcome:
 def tidy() -> None:
     """Close this thread's connections that are broken, too old, or left inside a transaction."""
     for connection in connections.all(initialized_only=True):
-        blocks = connection.atomic_blocks
-        if blocks and not getattr(blocks[-1], "_from_testcase", False):
-            # What it had not committed is rolled back; the next use connects anew.
-            if connection.connection is not None:
-                connection.connection.close()
+        try:
+            _tidy(connection)
+        except Error:
+            # Some drivers complain when what is broken is closed.
             del connections[connection.alias]
-        else:
-            connection.close_if_unusable_or_obsolete()
+
+
+def _tidy(connection: BaseDatabaseWrapper) -> None:
+    blocks = connection.atomic_blocks
+    if blocks and not getattr(blocks[-1], "_from_testcase", False):
+        # What it had not committed is rolled back; the next use connects anew.
+        if connection.connection is not None:
+            with connection.wrap_database_errors:
+                connection.connection.close()
+        del connections[connection.alias]
+    else:
+        connection.close_if_unusable_or_obsolete()
