@@ -34,6 +34,11 @@ class Life:
     hurt_at: list[float] = field(default_factory=list)
     frozen: list[tuple[float, float]] = field(default_factory=list)
 
+    def describe(self) -> str:
+        """Return what befell it."""
+        times = f"frozen {self.frozen}, a process killed at {self.hurt_at}"
+        return f"{self.name}: ended by {self.ended_by!r} with {self.code}, {times}"
+
     @property
     def pid(self) -> int:
         return self.popen.pid

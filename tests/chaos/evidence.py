@@ -14,6 +14,8 @@ from .run import Run
 
 # An outcome that was not stored when its worker froze belongs to a body that had just ended.
 MARGIN_S = 1.0
+# One that waits in memory for a database that is down dies with its process that much later.
+UNSTORED_S = 10.0
 # A thread looks at the lease, and then starts the body; a body of its own transaction connects to
 # the database in between. One that was frozen there starts it when it is thawed: at most one body
 # for each thread. On a machine with too much to do that was seen 0.02 s and 0.44 s after the thaw.
@@ -99,7 +101,7 @@ class Evidence:
 
     def _died_of(self, one: BodyRun, life: Life) -> float | None:
         """Return when a process of its worker was killed while this ran, or just after."""
-        last = float("inf") if one.ended is None else one.ended + MARGIN_S
+        last = float("inf") if one.ended is None else one.ended + UNSTORED_S
         return next((moment for moment in life.hurt_at if one.started <= moment <= last), None)
 
 

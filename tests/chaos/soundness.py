@@ -99,7 +99,7 @@ def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
         by_life[one.pid, window] += 1
         if not window:
             life = evidence.lives.get(one.pid)
-            yield f"{one} of {life and (life.name, life.ended_by, life.code, life.frozen)}"
+            yield f"{one} of {life and life.describe()}"
     for (pid, window), number in by_life.items():
         if window and number > most * (1 + len(evidence.lives[pid].hurt_at)):
             yield f"{evidence.lives[pid].name} left {number} extra runs ({window})"

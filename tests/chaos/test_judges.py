@@ -21,7 +21,8 @@ A, B = 11, 12
 def life(pid: int, **how: Any) -> Any:
     usual = {"ended_by": "term", "code": 0, "frozen": [], "ended_at": 100.0, "output": ""}
     usual |= {"hurt_at": []}
-    return SimpleNamespace(pid=pid, name=f"w{pid}", **usual | how)
+    more = {"describe": lambda: f"w{pid}"}
+    return SimpleNamespace(pid=pid, name=f"w{pid}", **usual | more | how)
 
 
 def row(**values: Any) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def test_a_second_run_that_no_fault_explains_is_found() -> None:
     [
         ({"ended_by": "kill", "code": -9, "ended_at": 10.5}, "D1"),
         ({"hurt_at": [10.5]}, "D1"),
-        ({"hurt_at": [13.0]}, ""),
+        ({"hurt_at": [30.0]}, ""),
         ({"frozen": [(10.5, 13.0)]}, "D2"),
         ({"code": 70}, "D3"),
         ({"code": 1}, "D4"),

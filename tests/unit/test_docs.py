@@ -24,7 +24,7 @@ from tests.tutorial.blocks import PAGES, ROOT, blocks
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
-LANGUAGES = {"", "python", "pycon", "sh", "ini", "html", "json"}
+LANGUAGES = {"", "python", "pycon", "sh", "ini", "html+django", "json"}
 WIDEST = 100
 COMMANDS = find_commands(str(Path(django_agenda.__file__).parent / "management"))
 
