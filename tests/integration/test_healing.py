@@ -11,6 +11,7 @@ import pytest
 from django.db import DatabaseError, Error, OperationalError, connection, connections, transaction
 
 from django_agenda import Agenda, Call, schedule, schedule_many
+from django_agenda.broker import broker
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models import Batch, Execution, Worker
@@ -210,10 +211,10 @@ def test_outcomes_that_wait_for_the_database_are_no_forgotten_claims(
         return record(*args)
 
     monkeypatch.setattr("django_agenda.worker.recorder.record", refuse_at_first)
-    row = schedule(tasks.note)(ledger)
 
     with RunningWorker():
-        row.wait(4)
+        wait_until(broker.is_filled)
+        schedule(tasks.note)(ledger).wait(4)
 
     assert tasks.lines(ledger) == ["ran"]
     assert healed == []
