@@ -12,7 +12,10 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 from django_agenda import current, task
+from tests.tasks import append, lines
 from tests.waiting import wait_until
+
+__all__ = ["append", "lines"]
 
 
 @task
@@ -123,15 +126,3 @@ _held: list[bytes] = []
 def take_memory(megabytes: int) -> int:
     _held.append(os.urandom(1) * (megabytes * 2**20))
     return os.getpid()
-
-
-def append(path: str, word: str) -> int:
-    """Append a line in one write, and return how many lines there are then."""
-    with Path(path).open("ab", buffering=0) as file:
-        file.write(f"{word}\n".encode())
-    return len(lines(path))
-
-
-def lines(path: str | Path) -> list[str]:
-    file = Path(path)
-    return file.read_text().splitlines() if file.exists() else []

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from django.db import connections, transaction
 
-from django_agenda.broker.entry import Entry
-from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import counters
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
-from .enqueue import enqueue
+from .enqueue import tell
 from .rollup import Rollup
 
 # How many executions one statement may count, unless a single batch has more.
@@ -151,12 +148,7 @@ def _repair(using: str, batch_id: int) -> Drift | None:
         states = counters.apply(using, {batch_id: drift.deltas})
         if batch.finished_at is not None and states[0].is_finished:
             same.update(finished_at=batch.finished_at)
-        transaction.on_commit(partial(_tell, fire(using, states)), using=using)
+        transaction.on_commit(partial(tell, [], fire(using, states)), using=using)
         return drift
 
     return in_transaction(using, repair)
-
-
-def _tell(callbacks: Sequence[Entry]) -> None:
-    with suppress(BrokerUnavailable):  # the overdue scan finds them
-        enqueue(callbacks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -13,16 +12,14 @@ from typing import TypeVar
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from django_agenda.broker import broker
 from django_agenda.broker.entry import Entry
 from django_agenda.conf import get_settings
-from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import counters
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
-from .enqueue import enqueue
+from .enqueue import tell
 from .hold import hold_members
 
 P = TypeVar("P")
@@ -108,14 +105,3 @@ def _change_all(using: str, pages: Iterable[P], change: Callable[[P], Changed]) 
     withdrawn = [one for part in parts for one in part.withdrawn]
     transaction.on_commit(partial(tell, withdrawn, entries), using=using)
     return sum(part.count for part in parts)
-
-
-def tell(withdrawn: Sequence[tuple[str, str]], entries: Sequence[Entry]) -> None:
-    """Withdraw and enqueue, after the commit.
-
-    A broker that cannot be told does no harm: the claim refuses what has ended or is held, and
-    the overdue scan finds what is missing.
-    """
-    with suppress(BrokerUnavailable):
-        broker.remove(withdrawn)
-        enqueue(entries)

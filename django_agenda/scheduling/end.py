@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import Value
 
-from django_agenda.broker import broker
-from django_agenda.broker.entry import Entry
 from django_agenda.clock import now
-from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import bulk, counters
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 
 from .callbacks import fire
-from .enqueue import enqueue
+from .enqueue import tell
 
 
 def end_waiting(
@@ -60,15 +56,7 @@ def end_waiting(
             withdrawn += [(bulk.read_id(row[0]), row[1]) for row in ended]
             moves += [(row[2], before.value, status.value) for row in ended]
         callbacks = fire(using, counters.apply(using, counters.tally(moves)))
-        transaction.on_commit(partial(_tell, withdrawn, callbacks), using=using)
+        transaction.on_commit(partial(tell, withdrawn, callbacks), using=using)
         return len(withdrawn)
 
     return in_transaction(using, end)
-
-
-def _tell(withdrawn: list[tuple[str, str]], callbacks: list[Entry]) -> None:
-    # A broker that cannot be told does no harm: the claim refuses what has ended, and the
-    # overdue scan finds the callbacks.
-    with suppress(BrokerUnavailable):
-        broker.remove(withdrawn)
-        enqueue(callbacks)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -47,6 +48,17 @@ def enqueue(entries: Sequence[Entry]) -> int:
         added += broker.add(chunk)
         execution_scheduled.send_robust(Execution, entries=chunk)
     return added
+
+
+def tell(withdrawn: Iterable[tuple[str, str]], entries: Sequence[Entry]) -> None:
+    """Withdraw, given as (id, queue name), and enqueue, after the commit.
+
+    A broker that cannot be told does no harm: the claim refuses what has ended or is held, and
+    the overdue scan finds what is missing.
+    """
+    with suppress(BrokerUnavailable):
+        broker.remove(withdrawn)
+        enqueue(entries)
 
 
 def _within_horizon(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import connections
-from django.db.models import Value
 
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models import bulk
-from django_agenda.models.errors import fingerprint
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 
 from .change import Ids, collect
-from .end import end_waiting
+from .miss import miss_those
 from .moments import spread_over
 from .move import move
 
@@ -48,20 +46,5 @@ def settle_misfires(using: str) -> int:
 
 
 def _skip(using: str, ids: Ids, overdue_since: datetime) -> int:
-    stage = Execution.Stage.EXPIRED.value
-    return sum(
-        end_waiting(
-            using,
-            page,
-            Execution.Status.MISSED,
-            changes={
-                "failed_stage": Value(stage),
-                "error_class": Value(""),
-                "error_message": Value(_REASON),
-                "error_fingerprint": Value(fingerprint(stage, "", _REASON)),
-            },
-            guard=f"e.held_by IN ('', '{Execution.UNKNOWN_TASK}') AND e.due_at < %s",
-            guard_params=[bulk.moment_text(overdue_since, connections[using])],
-        )
-        for page in ids.pages()
-    )
+    since = bulk.moment_text(overdue_since, connections[using])
+    return sum(miss_those(using, page, _REASON, "e.due_at < %s", [since]) for page in ids.pages())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connections
 from django.db.models import Value
@@ -20,9 +21,17 @@ _REASON = "No worker started it before it expired"
 
 def miss(using: str, ids: Sequence[str], moment: datetime) -> int:
     """Make those of these that wait, and had expired at that moment, `missed`; return how many."""
-    stage = Execution.Stage.EXPIRED.value
     connection = connections[using]
     paused = connection.ops.quote_name(PausedQueue._meta.db_table)
+    guard = f"e.expires_at < %s AND e.queue_name NOT IN (SELECT q.name FROM {paused} q)"
+    return miss_those(using, ids, _REASON, guard, [bulk.moment_text(moment, connection)])
+
+
+def miss_those(
+    using: str, ids: Sequence[str], reason: str, guard: str, guard_params: Sequence[Any]
+) -> int:
+    """Make those of these that wait, are not paused, and pass the guard, `missed`."""
+    stage = Execution.Stage.EXPIRED.value
     return end_waiting(
         using,
         ids,
@@ -30,12 +39,9 @@ def miss(using: str, ids: Sequence[str], moment: datetime) -> int:
         changes={
             "failed_stage": Value(stage),
             "error_class": Value(""),
-            "error_message": Value(_REASON),
-            "error_fingerprint": Value(fingerprint(stage, "", _REASON)),
+            "error_message": Value(reason),
+            "error_fingerprint": Value(fingerprint(stage, "", reason)),
         },
-        guard=(
-            "e.held_by IN ('', %s) AND e.expires_at < %s"
-            f" AND e.queue_name NOT IN (SELECT q.name FROM {paused} q)"
-        ),
-        guard_params=[Execution.UNKNOWN_TASK, bulk.moment_text(moment, connection)],
+        guard=f"e.held_by IN ('', %s) AND {guard}",
+        guard_params=[Execution.UNKNOWN_TASK, *guard_params],
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from django_agenda.conf import get_settings
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 
 from .change import Ids
 from .moments import aware
@@ -22,17 +23,20 @@ from .move import move
 def reschedule_each(executions: QuerySet[Execution], moments: Mapping[Any, datetime]) -> int:
     """See ExecutionQuerySet.reschedule_each(); those that have ended, or run, are passed over."""
     wanted = {name: aware(f"moments[{name!r}]", moment) for name, moment in moments.items()}
-    with transaction.atomic(executions.db):
-        found = _find(executions, list(wanted))
-        by_id: dict[UUID, datetime] = {}
-        for name, moment in wanted.items():
-            if name not in found:
-                raise ValueError(f"There is no execution with the key or id {name!r}")
-            for id_, expires_ms in found[name]:
-                _check_end(name, moment, expires_ms)
-                by_id[id_] = moment
-        ids = Ids(b"".join(id_.bytes for id_ in by_id))
-        return move(executions.db, ids, iter(by_id.values()))
+    return in_transaction(executions.db, partial(_reschedule, executions, wanted))
+
+
+def _reschedule(executions: QuerySet[Execution], wanted: Mapping[Any, datetime]) -> int:
+    found = _find(executions, list(wanted))
+    by_id: dict[UUID, datetime] = {}
+    for name, moment in wanted.items():
+        if name not in found:
+            raise ValueError(f"There is no execution with the key or id {name!r}")
+        for id_, expires_ms in found[name]:
+            _check_end(name, moment, expires_ms)
+            by_id[id_] = moment
+    ids = Ids(b"".join(id_.bytes for id_ in by_id))
+    return move(executions.db, ids, iter(by_id.values()))
 
 
 Found = dict[Any, list[tuple[UUID, int | None]]]

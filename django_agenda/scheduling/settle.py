@@ -19,8 +19,7 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction, update_again
 
-from .change import tell
-from .enqueue import enqueue_batch
+from .enqueue import enqueue_batch, tell
 from .hold import hold, release
 
 _HELD_BY = {True: ("", Execution.UNKNOWN_TASK), False: (Execution.BATCH_PAUSED,)}

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from django_agenda.conf import Settings
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
-from django_agenda.scheduling.change import tell
+from django_agenda.scheduling.enqueue import tell
 
 from .claim import Claim
 from .claims import return_claims

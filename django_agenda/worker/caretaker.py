@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -11,10 +10,9 @@ from django.db.models import Q
 from django_agenda.broker import broker
 from django_agenda.clock import monotonic, now
 from django_agenda.conf import Settings
-from django_agenda.exceptions import BrokerUnavailable, UnknownTask
+from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
-from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
@@ -27,7 +25,7 @@ from .fleet import has_been_heard, lead
 from .hands import Hands
 from .heart import Heart
 from .queues import Queues
-from .rescue import declare_lost, rescue
+from .rescue import declare_lost, rescue_all
 
 # A server that came back with old data shows that only by its name, which costs a command more.
 SERVER_EVERY = 5
@@ -84,13 +82,8 @@ class Caretaker:
 
     def _heal_rows(self) -> None:
         declare_lost(self._using, self._ttl, on_condition=has_been_heard(self._using, self._ttl))
-        while True:
-            count, entries = rescue(self._using)
-            if not count:
-                break
+        for count in rescue_all(self._using):
             _healed("worker lost", count)
-            with suppress(BrokerUnavailable):  # the overdue scan finds them
-                enqueue(entries)
         _healed("expired", reconcile.miss_expired(self._using))
         if monotonic() >= self._unknown_at:
             self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)

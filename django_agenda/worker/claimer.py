@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-
-from django.db import transaction
+from functools import partial
 
 from django_agenda.broker import broker
 from django_agenda.clock import monotonic
 from django_agenda.conf import Settings
 from django_agenda.exceptions import BrokerUnavailable
+from django_agenda.models.transactions import in_transaction
 from django_agenda.scheduling.enqueue import enqueue
 from django_agenda.scheduling.miss import miss
 
@@ -125,10 +125,7 @@ class Claimer:
     def _claim_without(self, room: int, *, is_quiet: bool) -> float:
         """Claim by the database alone, until the waker has heard of Redis again."""
         with self._holdings.claiming:
-            with transaction.atomic(self._using):
-                ids = self._sight.pick(room)
-                now = database_now(self._using)
-                taken = self._claimed(ids, now, monotonic()) if ids else None
+            taken = in_transaction(self._using, partial(self._pick, room))
             if taken is not None:
                 self._holdings.add(taken.claims)
         count = 0
@@ -138,6 +135,11 @@ class Claimer:
         elif is_quiet and self._options.burst:
             self._enough("nothing is due")
         return rest(count, room) if self._room() > 0 else self._longest
+
+    def _pick(self, room: int) -> Claimed | None:
+        ids = self._sight.pick(room)
+        now = database_now(self._using)
+        return self._claimed(ids, now, monotonic()) if ids else None
 
     def take(self, ids: list[str], moment: datetime, starts: float) -> int:
         """Claim these ids, and hand over those that are this worker's now; return how many."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Value
 
 from django_agenda.broker.entry import Entry, due_ms
@@ -16,6 +17,7 @@ from django_agenda.exceptions import UnknownTask
 from django_agenda.models import bulk, counters
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
+from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
@@ -77,14 +79,7 @@ def claim(
     """
     connection = connections[using]
     lease = lease or Lease(worker)
-    with transaction.atomic(using):
-        rows = _take(using, worker, ids, moment, horizon)
-        before = Execution.status_before_claim
-        states = counters.apply(
-            using, counters.tally((row[1], before(row[13]), _RUNNING) for row in rows)
-        )
-        if paused := {state.id for state in states if state.is_paused}:
-            rows = _put_back(using, worker, rows, paused)
+    rows = in_transaction(using, partial(_claim_rows, using, worker, ids, moment, horizon))
     # As they were popped: the most urgent first.
     order = {id_: place for place, id_ in enumerate(ids)}
     rows.sort(key=lambda row: order[bulk.read_id(row[0])])
@@ -118,6 +113,19 @@ def claim(
     return Claimed(claims, len(strangers))
 
 
+def _claim_rows(
+    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
+) -> list[tuple[Any, ...]]:
+    rows = _take(using, worker, ids, moment, horizon)
+    before = Execution.status_before_claim
+    states = counters.apply(
+        using, counters.tally((row[1], before(row[13]), _RUNNING) for row in rows)
+    )
+    if paused := {state.id for state in states if state.is_paused}:
+        rows = _put_back(using, worker, rows, paused)
+    return rows
+
+
 def _put_back(
     using: str, worker: Worker, rows: list[tuple[Any, ...]], paused: set[int]
 ) -> list[tuple[Any, ...]]:
@@ -137,34 +145,39 @@ def give_back(
     """
     if not tokens:
         return []
+    return in_transaction(using, partial(_let_go, using, worker, sorted(tokens), held_by))
+
+
+def _let_go(
+    using: str, worker: Worker, tokens: Sequence[tuple[str, int]], held_by: str
+) -> list[Entry]:
     connection = connections[using]
     moment = bulk.moment_text(now(), connection)
-    with transaction.atomic(using):
-        rows = bulk.update(
-            using,
-            Execution,
-            ("id", "attempts", "finished_at"),
-            [[*token, moment] for token in sorted(tokens)],
-            changes={
-                "attempts": "e.attempts - 1",
-                "claimed_by": "NULL",
-                "worker": "''",
-                "started_at": "NULL",
-                "held_by": Value(held_by),
-                "held_at": Value(bulk.moment_text(now(), connections[using]) if held_by else None),
-                **_UNBLAMED,
-                "finished_at": f"CASE WHEN NOT {_STAYS} THEN x.finished_at END",
-                "live_key": f"CASE WHEN {_STAYS} THEN e.live_key END",
-                "status": f"CASE WHEN {_STAYS} THEN '{_SCHEDULED}' ELSE '{_CANCELLED}' END",
-            },
-            guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
-            guard_params=[_identity(using, worker)],
-            returning=("id", "queue_name", "due_at", "priority", "batch", "status"),
-        )
-        states = counters.apply(using, counters.tally((row[4], _RUNNING, row[5]) for row in rows))
-        waiting = {bulk.read_id(row[0]): row[4] for row in rows if row[5] == _SCHEDULED}
-        held = hold_members(using, states, waiting)
-        entries = fire(using, states)
+    rows = bulk.update(
+        using,
+        Execution,
+        ("id", "attempts", "finished_at"),
+        [[*token, moment] for token in tokens],
+        changes={
+            "attempts": "e.attempts - 1",
+            "claimed_by": "NULL",
+            "worker": "''",
+            "started_at": "NULL",
+            "held_by": Value(held_by),
+            "held_at": Value(moment if held_by else None),
+            **_UNBLAMED,
+            "finished_at": f"CASE WHEN NOT {_STAYS} THEN x.finished_at END",
+            "live_key": f"CASE WHEN {_STAYS} THEN e.live_key END",
+            "status": f"CASE WHEN {_STAYS} THEN '{_SCHEDULED}' ELSE '{_CANCELLED}' END",
+        },
+        guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
+        guard_params=[_identity(using, worker)],
+        returning=("id", "queue_name", "due_at", "priority", "batch", "status"),
+    )
+    states = counters.apply(using, counters.tally((row[4], _RUNNING, row[5]) for row in rows))
+    waiting = {bulk.read_id(row[0]): row[4] for row in rows if row[5] == _SCHEDULED}
+    held = hold_members(using, states, waiting)
+    entries = fire(using, states)
     if held_by:
         return entries
     return entries + [

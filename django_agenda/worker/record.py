@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.db import DataError, Error, IntegrityError, connections, transaction
+from django.db import DataError, Error, IntegrityError, connections
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk, counters, errors
 from django_agenda.models.attempt import Attempt
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
@@ -80,29 +82,32 @@ def record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
 
     Storing the same outcome again changes nothing either, so an unclear commit may be repeated.
     """
+    return in_transaction(using, partial(_record, using, worker, outcomes))
+
+
+def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded:
     connection = connections[using]
     by_id = {outcome.claim.id: outcome for outcome in outcomes}
     identity = Worker._meta.get_field("id").get_db_prep_value(worker.pk, connection)
-    with transaction.atomic(using):
-        rows = bulk.update(
-            using,
-            Execution,
-            _COLUMNS,
-            [_row(by_id[id_], connection) for id_ in sorted(by_id)],
-            changes=_CHANGES,
-            guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
-            guard_params=[identity],
-            returning=("id", "status"),
-        )
-        taken = {bulk.read_id(row[0]): row[1] for row in rows}
-        stored = [by_id[id_] for id_ in sorted(taken)]
-        _write_attempts(using, worker, stored)
-        moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
-        states = counters.apply(using, counters.tally(moves))
-        again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
-        waiting = {id_: one.claim.batch_id for id_, one in again.items()}
-        held = hold_members(using, states, waiting) if again else set()
-        entries = fire(using, states)
+    rows = bulk.update(
+        using,
+        Execution,
+        _COLUMNS,
+        [_row(by_id[id_], connection) for id_ in sorted(by_id)],
+        changes=_CHANGES,
+        guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
+        guard_params=[identity],
+        returning=("id", "status"),
+    )
+    taken = {bulk.read_id(row[0]): row[1] for row in rows}
+    stored = [by_id[id_] for id_ in sorted(taken)]
+    _write_attempts(using, worker, stored)
+    moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
+    states = counters.apply(using, counters.tally(moves))
+    again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
+    waiting = {id_: one.claim.batch_id for id_, one in again.items()}
+    held = hold_members(using, states, waiting) if again else set()
+    entries = fire(using, states)
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
     return Recorded(set(taken), entries, cancelled)

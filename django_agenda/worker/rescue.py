@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
+from django_agenda.scheduling.enqueue import tell
 from django_agenda.scheduling.hold import hold_members
 from django_agenda.tasks.registry import lookup
 
@@ -76,6 +77,16 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
         for row in again
         if row.pk.hex in free
     ]
+
+
+def rescue_all(using: str) -> Iterator[int]:
+    """Rescue until nothing is left; give how many, chunk by chunk, before the broker is told."""
+    while True:
+        count, entries = rescue(using)
+        if not count:
+            return
+        yield count
+        tell([], entries)
 
 
 def _may_run_again(row: Execution, limit: int) -> bool:

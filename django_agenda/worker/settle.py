@@ -11,18 +11,19 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models.functions import Now
 
-from django_agenda.broker.entry import Entry
 from django_agenda.conf import get_settings
-from django_agenda.exceptions import BrokerUnavailable, UnknownTask
+from django_agenda.exceptions import UnknownTask
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
-from django_agenda.scheduling.enqueue import enqueue
+from django_agenda.scheduling.enqueue import tell
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
 
@@ -32,7 +33,7 @@ from .claims import give_back
 from .fleet import resign
 from .lease import Lease
 from .record import announce, record
-from .rescue import rescue
+from .rescue import rescue_all
 from .runner import timed_out
 
 
@@ -73,29 +74,28 @@ def blame(using: str, worker: Worker, tokens: Sequence[Token]) -> None:
     """Let these claims of that worker count as crashed; they run again, or fail."""
     if not tokens:
         return
-    me = Worker._meta.get_field("id").get_db_prep_value(worker.pk, connections[using])
-    with transaction.atomic(using):
-        bulk.update(
-            using,
-            Execution,
-            ("id", "attempts"),
-            [list(token) for token in tokens],
-            changes={"claimed_by": "NULL"},
-            guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
-            guard_params=[me],
-        )
+    in_transaction(using, partial(_disown, using, worker, tokens))
     # What nobody claims and yet runs is what every caretaker looks for.
-    while True:
-        count, entries = rescue(using)
-        if not count:
-            return
+    for count in rescue_all(using):
         _healed("worker lost", count)
-        _enqueue(entries)
+
+
+def _disown(using: str, worker: Worker, tokens: Sequence[Token]) -> None:
+    me = Worker._meta.get_field("id").get_db_prep_value(worker.pk, connections[using])
+    bulk.update(
+        using,
+        Execution,
+        ("id", "attempts"),
+        [list(token) for token in tokens],
+        changes={"claimed_by": "NULL"},
+        guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
+        guard_params=[me],
+    )
 
 
 def _give_back(using: str, worker: Worker, tokens: Sequence[Token]) -> None:
     for chunk in bulk.chunked(tokens, get_settings().CHUNK_SIZE):
-        _enqueue(give_back(using, worker, chunk))
+        tell([], give_back(using, worker, chunk))
     if tokens:
         _healed("claimed by a lost process", len(tokens))
 
@@ -110,7 +110,7 @@ def _record_stuck(using: str, worker: Worker, stuck: dict[Token, float]) -> None
             outcomes.append(timed_out(claim, seconds, "It held the interpreter: no stack."))
     if outcomes:
         recorded = record(using, worker, outcomes)
-        _enqueue(recorded.entries)
+        tell([], recorded.entries)
         announce(outcomes, recorded)
 
 
@@ -133,11 +133,6 @@ def _claim(row: Execution, worker: Worker) -> Claim:
         starts=0.0,
         lease=Lease(worker),
     )
-
-
-def _enqueue(entries: list[Entry]) -> None:
-    with suppress(BrokerUnavailable):  # the overdue scan finds them
-        enqueue(entries)
 
 
 def _healed(reason: str, count: int) -> None:

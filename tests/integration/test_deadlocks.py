@@ -11,10 +11,12 @@ import pytest
 from django.db import OperationalError, connection
 
 from django_agenda import pause_queue, resume_queue
-from django_agenda.models import Batch, Execution
+from django_agenda.models import Batch, Execution, Worker
+from django_agenda.worker.claims import give_back
+from django_agenda.worker.record import record
 from tests.sound import assert_sound
 
-from .control import HOUR, START, batch_of
+from .control import DEFAULT, HOUR, START, batch_of, outcome, overdue, take
 
 DEADLOCK = (1213, "Deadlock found when trying to get lock; try restarting transaction")
 
@@ -87,4 +89,29 @@ def test_a_verb_that_a_deadlock_undid_is_done_again(name: str) -> None:
         for batch in (undisturbed, disturbed)
     ]
     assert abs(spans[0] - spans[1]) < timedelta(milliseconds=1)
+    assert_sound()
+
+
+def test_what_a_worker_does_is_done_again() -> None:
+    worker = Worker.objects.create(name="one", hostname="here", pid=1)
+    batch = overdue(count=10)
+    rows = list(batch.executions.all())
+    tables = (Execution._meta.db_table, Batch._meta.db_table)
+
+    with one_deadlock_each(*tables) as met:
+        given_back = take(worker, *rows)
+    assert len(met) == 2
+    assert [one.attempt for one in given_back] == [1] * 10
+    with one_deadlock_each(*tables) as met:
+        give_back(DEFAULT, worker, [(one.id, one.attempt) for one in given_back])
+    assert len(met) == 2
+    assert_sound()
+    claims = take(worker, *rows)
+    assert [one.attempt for one in claims] == [1] * 10
+    with one_deadlock_each(*tables) as met:
+        record(DEFAULT, worker, [outcome(one) for one in claims])
+
+    assert len(met) == 2
+    batch.refresh_from_db()
+    assert (batch.succeeded, batch.is_finished) == (10, True)
     assert_sound()

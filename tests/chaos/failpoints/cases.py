@@ -150,8 +150,15 @@ CASES: list[Case] = [
         **REFUSED,
     ),
     # --- the chores ---
-    *_cases(15, "rescued, not told", f"{WORKER}caretaker:enqueue", ALL, scene="orphans", **REFUSED),
-    *_cases(16, "declared lost, not rescued", f"{WORKER}caretaker:rescue", ALL, scene="orphans"),
+    *_cases(
+        15,
+        "rescued, not told",
+        "django_agenda.scheduling.enqueue:enqueue",
+        ALL,
+        scene="orphans",
+        **REFUSED,
+    ),
+    *_cases(16, "declared lost, not rescued", f"{WORKER}rescue:rescue", ALL, scene="orphans"),
     *_cases(
         17,
         "half refilled",

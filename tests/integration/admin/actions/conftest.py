@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.integration.conftest import _everything_holds
 
-import pytest
-
-from tests import sound
-from tests.conftest import RedisServer
-
-
-@pytest.fixture(autouse=True)
-def _everything_holds(transactional_db: None, redis_server: RedisServer) -> Iterator[None]:
-    yield
-    redis_server.thaw()
-    redis_server.start()
-    sound.assert_sound()
-    sound.assert_no_key_is_forgotten(redis_server.client)
+__all__ = ["_everything_holds"]
