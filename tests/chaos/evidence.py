@@ -57,34 +57,42 @@ class Evidence:
             return ""
         if self.was_frozen(one, life):
             return "D2"
-        if life.ended_by == "kill" or self._died_of(one, life) is not None:
+        if self._was_killed(one, life):
             return "D1"
         return {70: "D3", 1: "D4"}.get(life.code or 0, "")
 
     def was_frozen(self, one: BodyRun, life: Life) -> bool:
         """Tell whether its worker stood still past its lease while this ran, or just after."""
-        settings = self.run.plan.settings
-        longest = settings["WORKER_TTL"] - 2 * settings["HEARTBEAT"]
         last = float("inf") if one.ended is None else one.ended + MARGIN_S
         return any(
-            until - since >= longest and since <= last and until + LAST_LOOK_S >= one.started
-            for since, until in self.stills(life)
+            since <= last and until + LAST_LOOK_S >= one.started
+            for since, until in self._stills(life)
         )
 
-    def stills(self, life: Life) -> list[tuple[float, float]]:
-        """Return when a worker stood still; between two freezes it needs time to beat once."""
+    def _stills(self, life: Life) -> list[tuple[float, float]]:
+        """Return when a worker stood still past its lease.
+
+        Between two freezes it needs time to beat once.
+        """
+        settings = self.run.plan.settings
+        longest = settings["WORKER_TTL"] - 2 * settings["HEARTBEAT"]
         stills: list[tuple[float, float]] = []
         for since, until in life.frozen:
-            if stills and since - stills[-1][1] < self.run.plan.settings["HEARTBEAT"]:
+            if stills and since - stills[-1][1] < settings["HEARTBEAT"]:
                 stills[-1] = (stills[-1][0], until)
             else:
                 stills.append((since, until))
-        return stills
+        return [(since, until) for since, until in stills if until - since >= longest]
 
     def started_after_thaw(self, one: BodyRun) -> float | None:
-        """Return the end of the freeze, past the lease, that this run was started after."""
+        """Return the end of the freeze, past the lease, that this run was started after.
+
+        One whose process was killed soon after tells nothing: it may well have been claimed anew.
+        """
         life = self.lives.get(one.pid)
-        for _, until in self.stills(life) if life is not None else ():
+        if life is None or self._was_killed(one, life):
+            return None
+        for _, until in self._stills(life):
             if until < one.started <= until + LAST_LOOK_S:
                 return until
         return None
@@ -98,6 +106,9 @@ class Evidence:
             return float("inf")
         died_at = life.ended_at if life.ended_by == "kill" else float("inf")
         return min(died_at, self._died_of(one, life) or died_at)
+
+    def _was_killed(self, one: BodyRun, life: Life) -> bool:
+        return life.ended_by == "kill" or self._died_of(one, life) is not None
 
     def _died_of(self, one: BodyRun, life: Life) -> float | None:
         """Return when a process of its worker was killed while this ran, or just after."""

@@ -118,6 +118,18 @@ def test_more_starts_after_a_thaw_than_there_are_threads_are_found() -> None:
     assert [*soundness._extra_runs_are_explained(found)]
 
 
+@pytest.mark.parametrize(
+    "how",
+    [{"frozen": [(9.0, 9.9)]}, {"frozen": [(5.0, 9.9)], "hurt_at": [11.2]}],
+    ids=["within its lease", "killed after its new claims"],
+)
+def test_starts_after_a_thaw_that_its_lease_allows_are_not_held_against_it(how: Any) -> None:
+    runs = [ran(attempt=attempt) for attempt in range(2, 8)]
+    found = evidence(runs, lives=[life(A, **{"hurt_at": [11.2]} | how), life(B)])
+
+    assert [*soundness._extra_runs_are_explained(found)] == []
+
+
 def test_a_task_that_must_not_run_twice_is_watched() -> None:
     runs = [ran(end=None), ran(pid=B, start=14, end=15, attempt=2)]
     lives = [life(A, ended_by="kill", code=-9), life(B)]
