@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,11 +91,19 @@ class Program:
         return code
 
     def close(self) -> None:
-        for pid in self.members():
-            os.kill(pid, signal.SIGKILL)
+        """End every process of its session, also those that are forked meanwhile."""
+        wait_until(lambda: not self._kill(), 20, what="the end of the worker's processes")
         self._popen.wait()
         sys.stdout.write(self.output)
         self._file.close()
+
+
+    def _kill(self) -> set[int]:
+        members = self.members()
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return members
 
 
 class Start(Protocol):

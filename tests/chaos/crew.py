@@ -115,10 +115,12 @@ class Crew:
     def hurt(self, life: Life) -> bool:
         """Kill one of its processes, which its supervisor replaces; tell whether there was one."""
         children = Path(f"/proc/{life.pid}/task/{life.pid}/children").read_text().split()
-        if children:
-            life.hurt_at.append(now().timestamp())
+        if not children:
+            return False
+        life.hurt_at.append(now().timestamp())
+        with suppress(ProcessLookupError):
             os.kill(int(children[0]), signal.SIGKILL)
-        return bool(children)
+        return True
 
     def terminate(self, life: Life) -> None:
         """Ask it to drain."""
