@@ -97,7 +97,6 @@ class Program:
         sys.stdout.write(self.output)
         self._file.close()
 
-
     def _kill(self) -> set[int]:
         members = self.members()
         for pid in members:

@@ -32,6 +32,8 @@ from .run import Plan, Run
 FOLDER = "AGENDA_CHAOS_RESULTS"
 RESULTS = ROOT / "build" / "chaos"
 RATE = 180.0
+# A fault about every second, as in the gate.
+SERIES_RATE = 120.0
 MISSING = 77
 SCENARIOS = ("mixed", "redis", "database", "term", "kill", "none")
 # Which share of a series each run gets; the first as often as there are seeds.
@@ -63,6 +65,7 @@ def main() -> int:
     series = verbs.add_parser("series", help="many runs, and the page of the documentation")
     series.add_argument("--executions", type=int, default=100_000)
     series.add_argument("--faults", type=int, default=1_000)
+    series.add_argument("--rate", type=float, default=SERIES_RATE, help="executions a second")
     series.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     verbs.add_parser("page", help="write the page anew from the numbers of the last series")
     options = parser.parse_args()
@@ -123,7 +126,7 @@ def many(options: argparse.Namespace) -> int:
         [
             *("run", "--scenario", scenario, "--database", database, "--seed", str(seed)),
             *("--executions", str(round(options.executions * share))),
-            *("--faults", str(round(options.faults * share))),
+            *("--faults", str(round(options.faults * share)), "--rate", str(options.rate)),
         ]
         for scenario, database, seed, share in plans
     ]

@@ -12,9 +12,8 @@ from .crew import Life
 from .ledger import OK, BodyRun, read
 from .run import Run
 
-# An outcome that was not stored when its worker froze belongs to a body that had just ended.
-MARGIN_S = 1.0
-# One that waits in memory for a database that is down dies with its process that much later.
+# An outcome that waits in memory for a database that is down, or has too much to do, is lost with
+# its process, or its lease, that much later at most.
 UNSTORED_S = 10.0
 # A thread looks at the lease, and then starts the body; a body of its own transaction connects to
 # the database in between. One that was frozen there starts it when it is thawed: at most one body
@@ -63,7 +62,7 @@ class Evidence:
 
     def was_frozen(self, one: BodyRun, life: Life) -> bool:
         """Tell whether its worker stood still past its lease while this ran, or just after."""
-        last = float("inf") if one.ended is None else one.ended + MARGIN_S
+        last = float("inf") if one.ended is None else one.ended + UNSTORED_S
         return any(
             since <= last and until + LAST_LOOK_S >= one.started
             for since, until in self._stills(life)

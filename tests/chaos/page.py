@@ -48,9 +48,9 @@ The windows are those of [What runs twice](explanation/reliability.md#what-runs-
 worker that died, D2 one that was frozen for longer than its lease, D3 one that its watchdog ended,
 D4 a shutdown that ran out of time. "Else" would be a fault of ours.
 
-One run again: `python -m tests.chaos run --scenario mixed --database postgres --seed 1`, with
-`--executions` and `--faults` from the table. The seed fixes which faults come when; what they hit
-is up to the machine.
+One run again: `python -m tests.chaos run --scenario mixed --database postgres --seed 1
+--rate 120`, with `--executions` and `--faults` from the table. The seed fixes which faults come
+when; what they hit is up to the machine.
 """
 
 _FAULTS = """\

@@ -31,6 +31,7 @@ LONGEST_LATE_S = {
     "kill": 15.0,
     "none": 5.0,
 }
+JUST_BEFORE_S = 1.0
 SHOWN = 5
 
 
@@ -98,8 +99,9 @@ def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
         window = evidence.window(one)
         by_life[one.pid, window] += 1
         if not window:
-            life = evidence.lives.get(one.pid)
-            yield f"{one} of {life and life.describe()}"
+            life, row = evidence.lives.get(one.pid), evidence.rows[one.id]
+            end = f"{row['status']} at attempt {row['attempts']} of {row['worker']}"
+            yield f"{one} of {life and life.describe()}, {end}: {evidence.runs[one.id]}"
     for (pid, window), number in by_life.items():
         if window and number > most * (1 + len(evidence.lives[pid].hurt_at)):
             yield f"{evidence.lives[pid].name} left {number} extra runs ({window})"
@@ -216,9 +218,11 @@ def _nothing_is_too_late(evidence: Evidence) -> Iterator[str]:
 
 
 def _workers_ended_as_documented(evidence: Evidence) -> Iterator[str]:
-    codes = {"kill": (-9,), "term": (0,), "term before it worked": (0, -15)}
+    codes = {"kill": {-9}, "term": {0}, "term before it worked": {0, -15}}
     for life in evidence.lives.values():
-        if life.code not in codes.get(life.ended_by, ()):
+        # One of its processes was killed before or while it drained: not everything was finished.
+        is_hurt = any(moment > life.ended_at - JUST_BEFORE_S for moment in life.hurt_at)
+        if life.code not in codes.get(life.ended_by, set()) | ({1} if is_hurt else set()):
             how = f"ended by {life.ended_by!r}, with {life.code}"
             yield f"{life.name}, {how}: {life.output[-3000:]}"
 

@@ -90,7 +90,7 @@ def test_a_second_run_that_no_fault_explains_is_found() -> None:
         ({"frozen": [(50.0, 55.0)]}, ""),
         ({"frozen": [(6.0, 9.9)]}, "D2"),
         ({"frozen": [(11.2, 11.9), (12.0, 12.9), (12.95, 15.0)]}, "D2"),
-        ({"frozen": [(11.2, 11.9), (12.4, 13.0), (13.4, 15.0)]}, ""),
+        ({"frozen": [(11.2, 11.9), (12.4, 13.0), (13.4, 14.8)]}, ""),
         ({"frozen": [(4.0, 8.5)]}, ""),
     ],
     ids=str,
@@ -168,6 +168,13 @@ def test_an_end_that_is_not_documented_is_found(how: dict[str, Any]) -> None:
     found = evidence([ran()], lives=[life(A, **how), life(B)])
 
     assert [*soundness._workers_ended_as_documented(found)]
+
+
+@pytest.mark.parametrize(("hurt_at", "passes"), [(99.5, True), (90.0, False)])
+def test_a_drain_may_end_with_1_when_a_process_was_killed(hurt_at: float, passes: bool) -> None:
+    found = evidence([ran()], lives=[life(A, code=1, hurt_at=[hurt_at]), life(B)])
+
+    assert ([*soundness._workers_ended_as_documented(found)] == []) is passes
 
 
 def test_the_ledger_pairs_starts_and_ends(tmp_path: Path) -> None:
