@@ -8,19 +8,20 @@ from datetime import UTC, datetime, timedelta
 monotonic = time.monotonic
 
 _MILLISECOND = timedelta(milliseconds=1)
-_corrections: list[timedelta] = [timedelta(0)]
+_correction = timedelta(0)
 
 
 def now() -> datetime:
     """Return this machine's present moment, aware and in UTC; see correct()."""
-    return datetime.now(UTC) + _corrections[-1]
+    return datetime.now(UTC) + _correction
 
 
 def unix_ms() -> int:
     """Return this machine's present moment in whole milliseconds since 1970; see correct()."""
-    return time.time_ns() // 1_000_000 + _corrections[-1] // _MILLISECOND
+    return time.time_ns() // 1_000_000 + _correction // _MILLISECOND
 
 
 def correct(by: timedelta) -> None:
     """Add this to what the machine says from now on, in this process: its clock is wrong."""
-    _corrections[:] = [_corrections[-1] + by]
+    global _correction  # noqa: PLW0603
+    _correction += by

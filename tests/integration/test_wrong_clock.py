@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def _right_clock() -> Iterator[None]:
     yield
-    clock._corrections[:] = [timedelta(0)]
+    clock._correction = timedelta(0)
 
 
 def heart() -> Heart:
@@ -47,4 +47,4 @@ def test_a_clock_that_is_nearly_right_is_left_alone() -> None:
 
     heart().register()
 
-    assert clock._corrections == [SECOND / 2]
+    assert clock._correction == SECOND / 2
