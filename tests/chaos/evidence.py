@@ -35,11 +35,15 @@ class Evidence:
     """The worker that recorded an outcome, by execution and attempt."""
 
     def extra_runs(self) -> list[BodyRun]:
-        """Return the runs whose outcome no row has."""
+        """Return the runs whose outcome no row has.
+
+        What had ended when its process was killed, and was not stored, is given back uncounted: of
+        two runs of one attempt in one worker the last is the one that was recorded.
+        """
         extra: list[BodyRun] = []
         for runs in self.runs.values():
             taken: set[tuple[str, int]] = set()
-            for one in runs:
+            for one in reversed(runs):
                 token = (one.id, one.attempt)
                 life = self.lives.get(one.pid)
                 is_recorded = life is not None and self.recorded_by.get(token) == life.name

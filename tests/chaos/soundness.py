@@ -117,9 +117,11 @@ def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
 def _two_runs_never_overlap(evidence: Evidence) -> Iterator[str]:
     for runs in evidence.runs.values():
         for one, other in pairwise(runs):
-            life = evidence.lives[one.pid]
-            if evidence.end_of(one) > other.started and not evidence.was_frozen(one, life):
-                yield f"{one} and {other}"
+            lives = [evidence.lives[run.pid] for run in (one, other)]
+            # The later one may be the late start of a worker that was thawed.
+            is_excused = any(map(evidence.was_frozen, (one, other), lives))
+            if evidence.end_of(one) > other.started and not is_excused:
+                yield f"{one} and {other} of {' and '.join(life.describe() for life in lives)}"
 
 
 def _nothing_starts_early(evidence: Evidence) -> Iterator[str]:

@@ -104,6 +104,14 @@ def test_an_extra_run_falls_into_the_window_of_its_worker(how: dict[str, Any], w
     assert (extra.pid, found.window(extra)) == (A, window)
 
 
+def test_of_two_runs_of_one_attempt_in_one_worker_the_last_was_recorded() -> None:
+    runs = [ran(), ran(start=12.0, end=13.0)]
+    found = evidence(runs, lives=[life(A, hurt_at=[11.5]), life(B)])
+
+    assert found.extra_runs() == runs[:1]
+    assert [*soundness._extra_runs_are_explained(found)] == []
+
+
 def test_more_extra_runs_than_one_death_can_leave_are_found() -> None:
     runs = [ran(attempt=attempt, end=None) for attempt in range(1, 200)]
     found = evidence(runs, lives=[life(A, ended_by="kill", code=-9)])
@@ -139,8 +147,11 @@ def test_a_task_that_must_not_run_twice_is_watched() -> None:
 
 
 @pytest.mark.parametrize(("frozen", "passes"), [([], False), ([(10.5, 13.0)], True)])
-def test_two_runs_at_once_need_a_frozen_worker(frozen: list[Any], passes: bool) -> None:
-    runs = [ran(end=14.0), ran(pid=B, start=13.5, end=15, attempt=2)]
+@pytest.mark.parametrize("pids", [(A, B), (B, A)], ids=["the first", "the second"])
+def test_two_runs_at_once_need_a_frozen_worker(
+    frozen: list[Any], passes: bool, pids: tuple[int, int]
+) -> None:
+    runs = [ran(pid=pids[0], end=14.0), ran(pid=pids[1], start=13.5, end=15, attempt=2)]
     found = evidence(runs, lives=[life(A, frozen=frozen), life(B)])
 
     assert ([*soundness._two_runs_never_overlap(found)] == []) is passes
