@@ -259,7 +259,7 @@ def test_the_second_signal_gives_back_and_the_third_ends_at_once(
         other.send(signal.SIGTERM)
         return not other.members() - {other.pid}
 
-    wait_until(has_ended, 5, every=0.1, what="the end of all processes")
+    wait_until(has_ended, 20, every=0.1, what="the end of all processes")
     assert other.end() == 1
 
 

@@ -21,7 +21,7 @@ from django_agenda.worker.worker import WorkerProcess
 from tests import sound
 from tests.conftest import RedisServer
 
-WORKER_DEADLINE = 4.0
+WORKER_DEADLINE = 20.0
 QUICK = {
     "MAX_BLOCK": 0.03,
     "HEARTBEAT": 0.1,

@@ -150,7 +150,7 @@ def test_waiting_returns_the_batch_as_it_ended(work: Work) -> None:
     batch = overdue(GOOD, FAIL)
 
     with RunningWorker():
-        assert batch.wait(5) is batch
+        assert batch.wait(20) is batch
 
     assert (batch.status, batch.failed) == ("partly_failed", 1)
 

@@ -208,7 +208,7 @@ def test_what_a_lost_worker_was_asked_to_stop_does_not_run_again(living_worker: 
 
 
 def started(ledger: str, count: int = 1) -> None:
-    wait_until(lambda: len(tasks.lines(ledger)) >= count, 5)
+    wait_until(lambda: len(tasks.lines(ledger)) >= count, 20)
 
 
 def test_a_plain_function_sees_it_and_ends_early(ledger: str) -> None:
@@ -216,7 +216,7 @@ def test_a_plain_function_sees_it_and_ends_early(ledger: str) -> None:
     with RunningWorker():
         started(ledger)
         assert row.cancel() is True
-        assert row.wait(5) == "ended early"
+        assert row.wait(20) == "ended early"
 
     assert row.status == "succeeded"
 
@@ -226,7 +226,7 @@ def test_a_plain_function_that_raises_then_has_failed(ledger: str) -> None:
     with RunningWorker():
         started(ledger)
         row.cancel()
-        wait_until(lambda: not Execution.objects.get(pk=row.pk).is_live, 5)
+        wait_until(lambda: not Execution.objects.get(pk=row.pk).is_live, 20)
 
     row.refresh_from_db()
     assert (row.status, row.error_message) == ("failed", "stopped")
@@ -238,7 +238,7 @@ def test_a_retry_after_the_request_is_cancelled(ledger: str) -> None:
         started(ledger)
         row.cancel()
         with pytest.raises(ExecutionCancelled):
-            row.wait(5)
+            row.wait(20)
 
     assert (row.attempts, tasks.lines(ledger)) == (1, ["started"])
 
@@ -250,8 +250,8 @@ def test_a_coroutine_is_cancelled(ledger: str) -> None:
     with RunningWorker():
         started(ledger)
         assert batch.cancel() == 1
-        batch.wait(5)
-        wait_until(lambda: batch.callbacks.get().status == "succeeded", 5)
+        batch.wait(20)
+        wait_until(lambda: batch.callbacks.get().status == "succeeded", 20)
 
     row = batch.executions.get()
     assert (row.status, row.error_class, row.attempts) == ("cancelled", "", 1)
@@ -265,7 +265,7 @@ def test_the_clean_up_of_a_coroutine_is_not_cancelled_again(ledger: str) -> None
         started(ledger)
         row.cancel()
         with pytest.raises(ExecutionCancelled):
-            row.wait(5)
+            row.wait(20)
 
     assert tasks.lines(ledger) == ["started", "cleaned up"]
 
@@ -275,7 +275,7 @@ def test_a_coroutine_that_goes_on_has_succeeded(ledger: str) -> None:
     with RunningWorker():
         started(ledger)
         row.cancel()
-        assert row.wait(5) == "went on, True"
+        assert row.wait(20) == "went on, True"
 
 
 def test_what_was_claimed_and_not_started_never_starts(ledger: str, tmp_path: Path) -> None:
@@ -287,12 +287,12 @@ def test_what_was_claimed_and_not_started_never_starts(ledger: str, tmp_path: Pa
         waiting = [schedule(control_tasks.block)(ledger, str(end)) for _ in range(3)]
         running.process._loops["claimer"].wake()
         claimed = Execution.objects.filter(pk__in=[row.pk for row in waiting])
-        wait_until(lambda: claimed.filter(status="running").count() == 3, 5)
+        wait_until(lambda: claimed.filter(status="running").count() == 3, 20)
         assert claimed.cancel() == 3
-        wait_until(lambda: claimed.filter(status="cancelled").count() == 3, 5)
+        wait_until(lambda: claimed.filter(status="cancelled").count() == 3, 20)
         end.touch()
-        assert blocking.wait(5) == "ended"
-        wait_until(lambda: running.process._hands.held == 0, 5)
+        assert blocking.wait(20) == "ended"
+        wait_until(lambda: running.process._hands.held == 0, 20)
 
     assert tasks.lines(ledger) == ["started"]
     assert set(claimed.values_list("attempts", flat=True)) == {0}

@@ -329,7 +329,7 @@ def test_a_resume_that_died_half_way_is_finished_by_the_caretaker(work: Work) ->
     Batch.objects.update(paused_at=None, settling_since=now() - HOUR)
 
     with RunningWorker():
-        batch.wait(5)
+        batch.wait(20)
 
     assert assert_counters_equal_rows(batch).status == "succeeded"
 

@@ -52,7 +52,7 @@ def test_what_is_overdue_runs_at_once_when_it_is_resumed(work: Work) -> None:
     with RunningWorker() as running:
         wait_until(running.is_idle)
         assert resume_queue("mail") is True
-        assert row.wait(5) == 1
+        assert row.wait(20) == 1
 
     assert resume_queue("mail") is False
     assert broker.paused_queues() == set()
@@ -119,7 +119,7 @@ def test_redis_that_is_down_does_no_harm(redis_server: RedisServer, work: Work) 
     redis_server.start()
 
     with RunningWorker():
-        assert row.wait(5) == 1
+        assert row.wait(20) == 1
 
 
 def test_what_redis_lost_meanwhile_is_enqueued_when_it_is_resumed(
@@ -194,7 +194,7 @@ def test_nothing_starts_once_the_pause_has_returned(ledger: str) -> None:
         pause_queue("mail")
         wait_until(running.process._is_quiet)
         done = len(tasks.lines(ledger))
-        schedule(tasks.nothing)().wait(5)
+        schedule(tasks.nothing)().wait(20)
         assert len(tasks.lines(ledger)) == done
         resume_queue("mail")
         batch.wait(10)

@@ -100,7 +100,7 @@ def test_what_is_brought_forward_runs(work: Work) -> None:
 
     with RunningWorker():
         row.reschedule(at=now())
-        assert row.wait(5) == 3
+        assert row.wait(20) == 3
 
 
 def test_what_is_put_off_does_not_run(work: Work) -> None:
@@ -212,7 +212,7 @@ def test_redis_that_is_down_does_no_harm(redis_server: RedisServer, work: Work) 
     redis_server.start()
 
     with RunningWorker():
-        assert row.wait(5) == 3
+        assert row.wait(20) == 3
 
 
 # --- each its own ---

@@ -115,7 +115,7 @@ def test_without_trouble_it_looks_only_now_and_then(
 
     assert own.audit.look() == 0
 
-    wait_until(lambda: own.audit.look() == 1, 1)
+    wait_until(lambda: own.audit.look() == 1, 20)
 
 
 def test_it_leaves_alone_what_others_run(living_worker: Worker) -> None:
@@ -187,7 +187,7 @@ def test_a_claim_whose_answer_was_lost_runs_all_the_same(
     row = schedule(tasks.note)(ledger)
 
     with RunningWorker():
-        row.wait(4)
+        row.wait(20)
 
     row.refresh_from_db()
     assert (row.status, row.attempts, row.crashes) == ("succeeded", 1, 0)
@@ -214,7 +214,7 @@ def test_outcomes_that_wait_for_the_database_are_no_forgotten_claims(
 
     with RunningWorker():
         wait_until(broker.is_filled)
-        schedule(tasks.note)(ledger).wait(4)
+        schedule(tasks.note)(ledger).wait(20)
 
     assert tasks.lines(ledger) == ["ran"]
     assert healed == []
@@ -298,15 +298,15 @@ def test_nothing_is_claimed_while_an_outcome_waits_for_half_a_ttl(
     monkeypatch.setattr("django_agenda.worker.recorder.record", refuse)
     first = schedule(tasks.plain)()
     with RunningWorker() as running:
-        wait_until(lambda: running.process._recorder.waits > 0.2, 2)
+        wait_until(lambda: running.process._recorder.waits > 0.2, 20)
 
         second = schedule(tasks.note)(ledger)
         running.thread.join(0.2)
         assert tasks.lines(ledger) == []
 
         is_down.clear()
-        first.wait(4)
-        second.wait(4)
+        first.wait(20)
+        second.wait(20)
 
 
 # --- the worker's own connection ---
@@ -395,7 +395,7 @@ def test_a_lock_that_somebody_keeps_delays_an_outcome_and_does_not_lose_it(
             recorder.start()
             for one in claims:
                 recorder.put(outcome(one))
-            wait_until(lambda: troubles, 5)
+            wait_until(lambda: troubles, 20)
             assert recorder.unsaved == 2
         assert recorder.stop(10)
     finally:

@@ -43,7 +43,7 @@ def test_every_hostile_error_is_an_outcome_and_the_next_task_runs(way: Any) -> N
         for one in after:
             assert one.wait(10) == 3
         wait_until(lambda: not Execution.objects.live().exists(), 20, what="the end of all")
-        assert schedule(tasks.add)(1, 2).wait(4) == 3
+        assert schedule(tasks.add)(1, 2).wait(20) == 3
 
     for row in rows:
         row.refresh_from_db()

@@ -25,7 +25,7 @@ def _gate(settings: Any) -> Iterator[None]:
     tasks.GATE.set()
     for thread in threading.enumerate():
         if thread.name.startswith("agenda-run"):
-            thread.join(5)
+            thread.join(20)
     tasks.GATE.clear()
 
 

@@ -101,7 +101,7 @@ def test_async_tasks_run_and_may_use_the_orm(work: Work) -> None:
 
     work()
 
-    assert (one.wait(5), two.wait(5)) == (5, 1)
+    assert (one.wait(20), two.wait(20)) == (5, 1)
 
 
 def test_typed_arguments_and_results_come_back_as_they_were(work: Work) -> None:
@@ -115,7 +115,7 @@ def test_typed_arguments_and_results_come_back_as_they_were(work: Work) -> None:
 
     work()
 
-    assert row.wait(5) == [[[1, [2, 3]]], given]
+    assert row.wait(20) == [[[1, [2, 3]]], given]
 
 
 @pytest.mark.parametrize("task", [tasks.return_a_set, tasks.return_hostile_text])
@@ -138,7 +138,7 @@ def test_a_result_over_the_limit_is_a_failure(work: Work, configure: Configure) 
     row.refresh_from_db()
     assert row.status == "failed"
     assert "1000" in row.error_message
-    assert fits.wait(5) == "x" * 900
+    assert fits.wait(20) == "x" * 900
 
 
 def test_wrong_arguments_are_a_failure_of_that_execution_only(work: Work) -> None:
@@ -148,7 +148,7 @@ def test_wrong_arguments_are_a_failure_of_that_execution_only(work: Work) -> Non
 
     bad.refresh_from_db()
     assert (bad.status, bad.error_class) == ("failed", "BadArguments")
-    assert good.wait(5) == 3
+    assert good.wait(20) == 3
 
 
 @pytest.mark.parametrize("kind", [*tasks.HOSTILE, "recursion"])
@@ -174,7 +174,7 @@ def test_an_exit_in_a_child_of_an_async_body_does_not_end_the_loop(work: Work) -
 
     row.refresh_from_db()
     assert row.status == "failed"
-    assert after.wait(5) == 3
+    assert after.wait(20) == 3
 
 
 def test_an_async_body_that_cancels_itself_is_recorded(work: Work) -> None:
@@ -329,7 +329,7 @@ def test_a_body_that_is_in_time_is_left_alone(work: Work) -> None:
 
     work()
 
-    assert row.wait(5) == "in time"
+    assert row.wait(20) == "in time"
 
 
 def test_what_did_not_start_in_time_is_missed(work: Work, ledger: str) -> None:
@@ -399,7 +399,7 @@ def test_something_new_that_is_due_at_once_wakes_an_idle_worker(configure: Confi
     with RunningWorker() as running:
         wait_until(running.is_idle)
         row = schedule(tasks.add)(1, 2)
-        assert row.wait(3) == 3
+        assert row.wait(20) == 3
         row.refresh_from_db()
         assert row.lag_ms is not None
         assert row.lag_ms < 500
@@ -413,7 +413,7 @@ def test_something_earlier_than_what_is_awaited_wakes_an_idle_worker(
     with RunningWorker() as running:
         wait_until(running.is_idle)
         row = schedule(tasks.add, after=0.3)(1, 2)
-        assert row.wait(3) == 3
+        assert row.wait(20) == 3
         row.refresh_from_db()
         assert row.lag_ms is not None
         assert row.lag_ms < 500
@@ -606,7 +606,7 @@ def test_single_entries_that_redis_lost_are_found_when_they_are_overdue(
         wait_until(lambda: redis_server.client.get("{test}:filled"))
         row = schedule(tasks.add, after=0.6)(1, 2)
         redis_server.client.delete("{test}:due:default")
-        assert row.wait(8) == 3
+        assert row.wait(20) == 3
 
 
 # --- signals ---

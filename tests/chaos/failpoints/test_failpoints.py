@@ -161,7 +161,7 @@ def _check(case: Case, folder: Path, redis_server: RedisServer) -> None:
         assert lines(ledger_in(folder)) == []
         return
     assert_sound()
-    wait_until(lambda: not Worker.objects.filter(status__in=Worker.LIVING).exists(), 5)
+    wait_until(lambda: not Worker.objects.filter(status__in=Worker.LIVING).exists(), 20)
     assert_all_ended()
     assert_no_key_is_forgotten(redis_server.client)
     batch = Batch.objects.get()

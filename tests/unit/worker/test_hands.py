@@ -156,7 +156,7 @@ def test_a_time_out_at_the_end_of_a_body_hits_nothing_else_and_blocks_nobody(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(3)
+        thread.join(20)
 
     assert not any(thread.is_alive() for thread in threads), "A body never came back."
     assert hits == []

@@ -104,7 +104,7 @@ def test_the_end_is_a_last_flush_then_the_stacks_and_the_exit_code(
 
     dog.start()
 
-    wait_until(lambda: codes, 5)
+    wait_until(lambda: codes, 20)
     assert (codes, flushed) == ([STUCK], [True])
     said = capfd.readouterr().err
     assert "agenda: heart hangs" in said
@@ -121,7 +121,7 @@ def test_a_last_flush_that_hangs_as_well_does_not_hold_it_up(
 
     dog.start()
 
-    wait_until(lambda: codes, 5)
+    wait_until(lambda: codes, 20)
     never.set()
 
 
@@ -133,6 +133,6 @@ def test_one_that_was_stopped_looks_no_more() -> None:
 
     dog.stop()
 
-    dog.join(1)
+    dog.join(20)
     assert not dog.is_alive()
     assert codes == []
