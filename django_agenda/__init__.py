@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .scheduling.single import schedule, schedule_many
     from .tasks.current import current
     from .tasks.decorator import task
+    from .tasks.recurring import cron, every
     from .timing.backoff import Exponential
 
 __version__ = "0.1.0"
@@ -42,7 +43,9 @@ _ROOMS = {
     "PartiallyScheduled": "exceptions",
     "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
+    "cron": "tasks.recurring",
     "current": "tasks.current",
+    "every": "tasks.recurring",
     "pause_queue": "scheduling.pause_queue",
     "resume_queue": "scheduling.resume_queue",
     "schedule": "scheduling.single",
@@ -62,7 +65,9 @@ __all__ = [
     "PartiallyScheduled",
     "ServerMissing",
     "UnknownTask",
+    "cron",
     "current",
+    "every",
     "pause_queue",
     "resume_queue",
     "schedule",

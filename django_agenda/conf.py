@@ -36,7 +36,8 @@ class Settings:
     MISFIRE: what becomes of what is overdue after an outage: "run" it at once, "skip" it, so that
         it is missed, or a duration over which it is scattered anew from that moment.
     MISFIRE_AFTER: how long nobody could run anything, and how much something is overdue, before
-        MISFIRE applies; a backlog of living workers is no outage.
+        MISFIRE applies; a backlog of living workers is no outage. A tick of a schedule that is
+        fired so much too late was missed as well, and its own `misfire` says what becomes of it.
     AUDIT_INTERVAL: how often a worker compares its rows with what it really holds.
     WATCHDOG: a worker whose own parts hang this long in one step ends itself.
     STATEMENT_TIMEOUT: how long a statement of a worker's own connection may take.

@@ -73,6 +73,13 @@ def log_unknown(*, names: list[str], count: int, **_: Any) -> None:
     logger.warning("tasks_unknown names=%r count=%d", names, count, extra={"count": count})
 
 
+@receiver(signals.schedule_refused)
+def log_schedule(*, task_name: str, error: Exception, **_: Any) -> None:
+    """Say that a schedule that code declares is none."""
+    extra = {"task": task_name}
+    logger.error("schedule_refused task=%s error=%r", task_name, str(error), extra=extra)
+
+
 @receiver(signals.worker_started)
 def log_started(*, worker: Any, **_: Any) -> None:
     """Say which worker started."""

@@ -14,6 +14,7 @@ The sender of execution signals is the Execution class, of batch signals the Bat
     trouble_began         part ("broker", "database" or "worker"), error: at the first failure
     trouble_ended         part, seconds: how long it lasted
     executions_healed     reason ("worker lost", "never enqueued" ...), count
+    schedule_refused      task_name, error: a declared schedule that makes none
     tasks_unknown         names, count: put aside for a worker that knows these tasks
     worker_started        worker
     worker_stopped        worker, reason, given_back: bodies that ran, and will run again
@@ -35,6 +36,7 @@ broker_refused = Signal()
 trouble_began = Signal()
 trouble_ended = Signal()
 executions_healed = Signal()
+schedule_refused = Signal()
 tasks_unknown = Signal()
 worker_started = Signal()
 worker_stopped = Signal()

@@ -172,6 +172,19 @@ def wait_for_wake(queue_names: Sequence[str], *, every_queue: bool, seconds: flo
         return client(blocks_for=seconds).blpop(named, timeout=seconds) is not None
 
 
+def wake_for_schedules() -> None:
+    """Wake whoever fires the ticks of schedules: one of them is due earlier than it was."""
+    with _errors_named():
+        script("wake").run(client(), (keys.wake_schedules(),), ())
+
+
+def wait_for_schedules(*, seconds: float) -> bool:
+    """Block until a tick is due earlier than it was, at most so long; tell whether one is."""
+    with _errors_named():
+        blocking = client(blocks_for=seconds)
+        return blocking.blpop([keys.wake_schedules()], timeout=seconds) is not None
+
+
 def is_filled(*, same_server: bool = True) -> bool:
     """Tell whether this server was told of everything; `same_server` asks for its name as well.
 

@@ -29,6 +29,11 @@ def wake_all() -> str:
     return _key("wake")
 
 
+def wake_schedules() -> str:
+    """Name the list whose token tells of a tick that came earlier."""
+    return _key("wake-schedules")
+
+
 def queues() -> str:
     """Name the set of queue names."""
     return _key("queues")

@@ -8,6 +8,16 @@ from .execution import Execution
 from .fleet import Fleet
 from .overview import Overview
 from .paused_queue import PausedQueue
+from .schedule import Schedule
 from .worker import Worker
 
-__all__ = ["Attempt", "Batch", "Execution", "Fleet", "Overview", "PausedQueue", "Worker"]
+__all__ = [
+    "Attempt",
+    "Batch",
+    "Execution",
+    "Fleet",
+    "Overview",
+    "PausedQueue",
+    "Schedule",
+    "Worker",
+]

@@ -15,8 +15,9 @@ from django_agenda.clock import now
 from . import verbs
 from .batch import Batch
 from .execution_set import ExecutionQuerySet
-from .fields import ExactCharField, LabelsField, PayloadField, SparseIndex
+from .fields import ExactCharField, LabelsField, PayloadField, SparseIndex, SparseUnique
 from .identity import uuid7
+from .schedule import Schedule
 
 
 class Execution(models.Model):
@@ -26,7 +27,9 @@ class Execution(models.Model):
     a status is guarded by them (see django_agenda.worker). Integers ending in `_ms` are
     milliseconds; offsets count from the start of the batch: `slot_offset_ms` is where the scatter
     put it, `planned_offset_ms` where it was last planned to run (jitter, reschedule, respread).
-    `attempts_each` is how many tries one retry() grants: what max_attempts was at first.
+    `attempts_each` is how many tries one retry() grants: what max_attempts was at first. Of a run
+    of a schedule, `tick_at` is the tick (None: somebody ran it now) and `terms` what the schedule
+    asks for instead of its task.
     """
 
     class Status(models.TextChoices):
@@ -56,6 +59,7 @@ class Execution(models.Model):
     UNKNOWN_TASK: ClassVar = "unknown task"
     PAUSED: ClassVar = "paused"
     BATCH_PAUSED: ClassVar = "batch paused"
+    IN_TURN: ClassVar = "previous run"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     batch = models.ForeignKey(
@@ -95,6 +99,18 @@ class Execution(models.Model):
         db_constraint=False,
         verbose_name=_("callback of"),
     )
+    schedule = models.ForeignKey(
+        Schedule,
+        models.SET_NULL,
+        related_name="executions",
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("schedule"),
+    )
+    tick_at = models.DateTimeField(_("tick"), null=True, blank=True)
+    terms = PayloadField(null=True, editable=False)
 
     created_at = models.DateTimeField(_("created"), default=now)
     due_at = models.DateTimeField(_("due"), default=now)
@@ -136,7 +152,15 @@ class Execution(models.Model):
         verbose_name_plural = _("executions")
         ordering = ("batch", "position")
         # Not unique=True, which on PostgreSQL brings a second index for LIKE.
-        constraints = (models.UniqueConstraint(fields=("live_key",), name="agenda_exec_live_key"),)
+        constraints = (
+            models.UniqueConstraint(fields=("live_key",), name="agenda_exec_live_key"),
+            SparseUnique(
+                "schedule",
+                "tick_at",
+                name="agenda_exec_tick",
+                where=Q(schedule__isnull=False),
+            ),
+        )
         permissions = (
             ("view_payload", "Can see arguments, results and tracebacks"),
             ("retry_execution", "Can retry and run now"),
@@ -163,6 +187,12 @@ class Execution(models.Model):
             SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
             SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),
+            SparseIndex(
+                "schedule",
+                "status",
+                name="agenda_exec_schedule",
+                where=Q(schedule__isnull=False, finished_at__isnull=True),
+            ),
             SparseIndex(
                 "callback_of", name="agenda_exec_callback", where=Q(callback_of__isnull=False)
             ),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Q, Value
-from django.db.models.functions import StrIndex
-from django.db.models.lookups import GreaterThan
+from django.db.models import Q
 
 from django_agenda.clock import now
 
 from . import verbs
+from .labels import having_labels
 
 if TYPE_CHECKING:
     from .execution import Execution  # noqa: F401
@@ -46,17 +44,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def labelled(self, *labels: str) -> Self:
         """Keep those that carry every one of these labels."""
-        found = self
-        for label in labels:
-            if not isinstance(label, str):
-                raise TypeError(f"A label must be a text, not {label!r}")
-            text = json.dumps(label, ensure_ascii=False)
-            # SQLite's LIKE ignores the case of letters, and so does MariaDB's INSTR; both together
-            # are exact everywhere.
-            found = found.filter(
-                GreaterThan(StrIndex("labels", Value(text)), 0), labels__contains=text
-            )
-        return found
+        return having_labels(self, labels)
 
     def cancel(self) -> int:
         """Cancel those that wait, and ask those that run to stop.

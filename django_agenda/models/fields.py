@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import models
@@ -83,5 +85,52 @@ class SparseIndex(models.Index):
         self.condition = self.where if partial else None
         try:
             return super().create_sql(model, schema_editor, using, **kwargs)
+        finally:
+            self.condition = None
+
+
+class SparseUnique(models.UniqueConstraint):
+    """Let values occur once, in an index of only the rows that matter where the database can.
+
+    The rows that do not matter must have a NULL in it, because elsewhere all are indexed.
+    """
+
+    def __init__(self, *fields: str, name: str, where: models.Q) -> None:
+        super().__init__(fields=fields, name=name)
+        self.where = where
+
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
+        """Return what a migration writes down."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, tuple(self.fields), {"name": self.name, "where": self.where}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SparseUnique):
+            return self.deconstruct() == other.deconstruct()
+        return NotImplemented
+
+    __hash__ = models.UniqueConstraint.__hash__
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        """See create_sql()."""
+        with self._partial(schema_editor):
+            return super().constraint_sql(model, schema_editor)
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Build a partial index, or a whole one where there are none (MariaDB, MySQL)."""
+        with self._partial(schema_editor):
+            return super().create_sql(model, schema_editor)
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        """See create_sql()."""
+        with self._partial(schema_editor):
+            return super().remove_sql(model, schema_editor)
+
+    @contextmanager
+    def _partial(self, schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
+        can = schema_editor.connection.features.supports_partial_indexes
+        self.condition = self.where if can else None
+        try:
+            yield
         finally:
             self.condition = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .batch import Batch
     from .execution import Execution
     from .execution_set import ExecutionQuerySet
+    from .schedule import Schedule
+    from .schedule_set import ScheduleQuerySet
 
 
 def _count(room: str, verb: str, *args: Any) -> int:
@@ -24,6 +26,14 @@ def _count(room: str, verb: str, *args: Any) -> int:
         return cast("int", getattr(_room(room), verb)(*args))
     except SynchronousOnlyOperation as error:
         error.add_note("In a coroutine await its twin, whose name begins with 'a'")
+        raise
+
+
+def _done(room: str, verb: str, *args: Any) -> Any:
+    try:
+        return getattr(_room(room), verb)(*args)
+    except SynchronousOnlyOperation as error:
+        error.add_note("In a coroutine: await sync_to_async(...) of a function that does it")
         raise
 
 
@@ -89,6 +99,37 @@ def reschedule_each(executions: ExecutionQuerySet, moments: Mapping[Any, datetim
 def respread(batch: Batch, over: timedelta, start: datetime | None) -> int:
     """See scheduling.respread."""
     return _count("respread", "respread", batch, over, start)
+
+
+def define(
+    using: str,
+    task: Any,
+    kind: str,
+    rule: tuple[Any, ...],
+    options: Mapping[str, Any],
+) -> Schedule:
+    """See scheduling.define."""
+    return cast("Schedule", _done("define", "define", using, task, kind, rule, options))
+
+
+def enable(schedules: ScheduleQuerySet) -> int:
+    """See scheduling.enable."""
+    return _count("enable", "enable", schedules)
+
+
+def disable(schedules: ScheduleQuerySet) -> int:
+    """See scheduling.disable."""
+    return _count("disable", "disable", schedules)
+
+
+def skip_next(schedules: ScheduleQuerySet) -> int:
+    """See scheduling.skip_next."""
+    return _count("skip_next", "skip_next", schedules)
+
+
+def run_now(schedule: Schedule) -> Execution:
+    """See scheduling.run_now."""
+    return cast("Execution", _done("run_now", "run_now", schedule))
 
 
 def wait(execution: Execution, timeout: float | timedelta) -> Any:

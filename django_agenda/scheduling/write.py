@@ -8,10 +8,13 @@ from typing import Any, NamedTuple, Protocol
 
 from django.db import connections
 
+from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.clock import now
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import uuid7_hexes
+from django_agenda.models.schedule import Schedule
+from django_agenda.tasks.payload import encode_result
 
 COLUMNS = (
     "id",
@@ -31,6 +34,7 @@ COLUMNS = (
     "planned_offset_ms",
     "slot_offset_ms",
 )
+TICK_COLUMNS = ("schedule", "tick_at", "terms")
 _LIVE_KEY = COLUMNS.index("live_key")
 _KEY = COLUMNS.index("key")
 
@@ -75,6 +79,17 @@ class Plan(NamedTuple):
     planned_us: int = 0
     slot_us: int = 0
 
+    def entry(self, id_: str) -> Entry:
+        """Return what the broker is to have of it, without what a batch overrides."""
+        return Entry(id_, self.task.queue_name, due_ms(self.due_at), self.task.priority)
+
+
+class Tick(NamedTuple):
+    """Say which schedule a plan is a run of, and of which tick; None is one that is run now."""
+
+    schedule: Schedule
+    tick_at: datetime | None
+
 
 class Overrides(NamedTuple):
     """Hold what a scatter says instead of its tasks; None leaves it to the task."""
@@ -103,21 +118,34 @@ class Written(NamedTuple):
 
 
 def write(
-    using: str, plans: Sequence[Plan], place: Place = NOWHERE, *, callback_of: int | None = None
+    using: str,
+    plans: Sequence[Plan],
+    place: Place = NOWHERE,
+    *,
+    callback_of: int | None = None,
+    ticks: Sequence[Tick] = (),
+    held_by: str = "",
 ) -> Written:
     """Insert one row a plan, as `scheduled`, in one statement; must run inside a transaction.
 
-    The row of a key that is alive already is not written: its id is in `taken`.
+    The row of a key that is alive already is not written: its id is in `taken`. `ticks` are those
+    of the plans, one each, or none.
     """
     rows = _rows(using, plans, place)
     keyed = any(plan.key is not None for plan in plans)
-    scheduled = {"status": Execution.Status.SCHEDULED.value, "callback_of": callback_of}
+    constants = _fixed(using, place) | {
+        "status": Execution.Status.SCHEDULED.value,
+        "callback_of": callback_of,
+        "held_by": held_by,
+    }
+    for row, tick in zip(rows, ticks, strict=bool(ticks)):
+        row.extend(_tick_values(using, tick))
     bulk.insert(
         using,
         Execution,
-        COLUMNS,
+        COLUMNS + TICK_COLUMNS if ticks else COLUMNS,
         rows,
-        constants=_fixed(using, place) | scheduled,
+        constants=constants,
         unless_taken="live_key" if keyed else None,
     )
     ids = [str(row[0]) for row in rows]
@@ -171,6 +199,12 @@ def _rows(using: str, plans: Sequence[Plan], place: Place) -> list[list[Any]]:
             ]
         )
     return rows
+
+
+def _tick_values(using: str, tick: Tick) -> list[Any]:
+    terms = tick.schedule.terms
+    moment = bulk.moment_text(tick.tick_at, connections[using])
+    return [tick.schedule.pk, moment, None if terms is None else encode_result(terms)]
 
 
 def _later(due_at: datetime, expires: timedelta) -> datetime:

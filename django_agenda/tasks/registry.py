@@ -100,7 +100,7 @@ def _way_out(name: str) -> str:
 
 def _find_in_installed_apps(name: str) -> Task[..., Any] | None:
     module_name, _, function_name = name.rpartition(".")
-    if not _belongs_to_an_app(module_name):
+    if not belongs_to_an_app(module_name):
         return None
     try:
         found = getattr(import_module(module_name), function_name, None)
@@ -116,7 +116,8 @@ def _find_in_installed_apps(name: str) -> Task[..., Any] | None:
     return register(Task(found))
 
 
-def _belongs_to_an_app(module_name: str) -> bool:
+def belongs_to_an_app(module_name: str) -> bool:
+    """Tell whether a module lies in an app that is installed here."""
     return any(
         module_name == config.name or module_name.startswith(f"{config.name}.")
         for config in apps.get_app_configs()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 from django_agenda.policies.retry import Retry
+from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
 from django_agenda.timing.backoff import parse_backoff
 
@@ -91,6 +94,16 @@ class Task(Generic[P, R]):
     def max_attempts(self) -> int:
         """Return how often it is tried in all."""
         return self.retry.max_attempts
+
+    def on_terms(self, terms: Terms) -> Task[P, R]:
+        """Return this task with the time-out and backoff that a schedule asks for."""
+        changed = copy(self)
+        backoff = terms.parsed_backoff()
+        if backoff is not None:
+            changed.retry = replace(self.retry, backoff=backoff)
+        if terms.timeout is not None:
+            changed.timeout = terms.timeout
+        return changed
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"

@@ -60,6 +60,8 @@ class Caretaker:
         self._audit = audit
         self._take = take
         self._is_new = True
+        self.leads = False
+        self.took_lead: Callable[[], object] = dict
         self._unknown_at = 0.0
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
@@ -72,8 +74,11 @@ class Caretaker:
         self._audit.look()
         self._adopt()
         is_new, self._is_new = self._is_new, False
+        led, self.leads = self.leads, lead(self._using, self._heart.worker.pk, self._lead)
+        if self.leads and not led:
+            self.took_lead()
         # Always at the first look: workers that die sooner than a lead lapses heal as well.
-        if lead(self._using, self._heart.worker.pk, self._lead) or is_new:
+        if self.leads or is_new:
             self._heal_rows()
             self._heal_broker()
             self._feed.enqueue()

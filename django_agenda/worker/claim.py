@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_agenda.broker.entry import Entry
+from django_agenda.policies.terms import Terms
+from django_agenda.tasks.current import Wish
+from django_agenda.tasks.payload import decode
 from django_agenda.tasks.task import Task
 
 from .lease import Lease
@@ -34,6 +37,9 @@ class Claim(NamedTuple):
     starts: float
     """The moment of the monotonic clock before which it must not start."""
     lease: Lease
+    schedule_id: int | None = None
+    terms: str | None = None
+    """What its schedule asks for, as JSON; `task` is on these terms already."""
 
 
 class Recorded(NamedTuple):
@@ -67,4 +73,15 @@ class Outcome:
     traceback: str = ""
     error_fingerprint: str = ""
     retry_at: datetime | None = None
+    wish: Wish | None = None
     recorded: Recorded | None = None
+
+
+def terms_of(claim: Claim) -> Terms:
+    """Return what the schedule of a run asks for; nothing for any other execution."""
+    return Terms() if claim.terms is None else Terms.unpack(decode(claim.terms))
+
+
+def on_terms(task: Task[..., Any], terms: str | None) -> Task[..., Any]:
+    """Return the task as the column `terms` of a run asks for it."""
+    return task if terms is None else task.on_terms(Terms.unpack(decode(terms)))

@@ -24,7 +24,7 @@ from django_agenda.scheduling.hold import hold_members
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
-from .claim import Claim
+from .claim import Claim, on_terms
 from .lease import Lease
 
 _RETURNED = (
@@ -42,6 +42,8 @@ _RETURNED = (
     "queue_name",
     "priority",
     "failed_stage",
+    "schedule",
+    "terms",
 )
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
@@ -91,6 +93,7 @@ def claim(
         except UnknownTask:
             strangers.append(row)
             continue
+        task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
         claims.append(
             Claim._make(
@@ -102,6 +105,7 @@ def claim(
                     task,
                     starts + max(0.0, (due_at - moment).total_seconds()),
                     lease,
+                    *row[14:16],
                 )
             )
         )

@@ -8,18 +8,20 @@ from uuid import UUID
 
 from django.db import router
 
+from django_agenda.agenda import Agenda
+from django_agenda.exceptions import OutsideTask
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.tasks.current import Context
 from django_agenda.tasks.payload import decode
 
-from .claim import Claim
+from .claim import Claim, terms_of
 
 
 class ClaimContext(Context):
     """Read rows only when a body asks for them."""
 
-    __slots__ = ("_batch", "_claim", "_execution")
+    __slots__ = ("_agenda", "_batch", "_claim", "_execution")
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(
@@ -28,6 +30,7 @@ class ClaimContext(Context):
         self._claim = claim
         self._execution: Execution | None = None
         self._batch: Batch | None = None
+        self._agenda: Agenda | None = None
 
     @property
     def execution(self) -> Execution:
@@ -45,6 +48,33 @@ class ClaimContext(Context):
                 batch.refresh_from_db()
             self._batch = batch
         return self._batch
+
+    @property
+    def is_of_schedule(self) -> bool:
+        """Look at the claim."""
+        return self._claim.schedule_id is not None
+
+    @property
+    def agenda(self) -> Agenda:
+        """Make it when it is used first."""
+        if self._agenda is None:
+            if terms_of(self._claim).over is None:
+                raise OutsideTask(
+                    "'current.agenda' is for a run of a schedule that has 'over', and this is none"
+                )
+            self._agenda = Agenda()
+        return self._agenda
+
+    def scatter(self) -> Batch | None:
+        """Scatter what the body has added to its agenda.
+
+        The key keeps a body that runs again after a lost worker from doing so twice while the
+        first batch lives.
+        """
+        over = terms_of(self._claim).over
+        if not self._agenda or over is None:
+            return None
+        return self._agenda.scatter(over=over, name=self.task_name, key=f"tick {self.id}")
 
 
 def _values(claim: Claim) -> dict[str, Any]:
@@ -64,6 +94,7 @@ def _values(claim: Claim) -> dict[str, Any]:
         "attempts": claim.attempt,
         "max_attempts": claim.max_attempts,
         "crashes": claim.crashes,
+        "schedule_id": claim.schedule_id,
     }
 
 

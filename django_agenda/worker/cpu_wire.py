@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django_agenda.broker.entry import Entry
 from django_agenda.models.worker import Worker
+from django_agenda.tasks.current import Wish
 from django_agenda.tasks.registry import lookup
 
-from .claim import Claim, Outcome, Recorded
+from .claim import Claim, Outcome, Recorded, on_terms
 from .lease import Lease
 
 _MOMENTS = ("started_at", "finished_at", "retry_at")
@@ -31,7 +32,7 @@ def unpack_claim(data: bytes) -> Claim:
     bare, worker, name = json.loads(data)
     claim = Claim._make(bare)
     return claim._replace(
-        task=lookup(claim.task_name),
+        task=on_terms(lookup(claim.task_name), claim.terms),
         lease=Lease(Worker(pk=UUID(worker), name=name)),
         due_at=datetime.fromisoformat(claim.due_at),  # type: ignore[arg-type]
     )
@@ -52,6 +53,10 @@ def unpack_outcome(claim: Claim, data: bytes) -> tuple[Outcome, bool]:
     for name in _MOMENTS:
         if values[name] is not None:
             values[name] = datetime.fromisoformat(values[name])
+    if (wish := values["wish"]) is not None:
+        args, kwargs, at, stops = wish
+        at = None if at is None else datetime.fromisoformat(at)
+        values["wish"] = Wish(args, kwargs, at, stops)
     if recorded is not None:
         taken, entries, cancelled = recorded
         recorded = Recorded(set(taken), [Entry(*one) for one in entries], set(cancelled))

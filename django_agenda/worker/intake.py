@@ -22,15 +22,16 @@ from .lease import Lease
 from .loop import Loop
 from .misfires import Misfires
 from .options import Options
+from .ticker import Bell, Ticker
 from .trouble import Trouble
 from .waker import Waker
 
 
 class Intake(NamedTuple):
-    """Hold the loops by name, the caretaker's tick, and who is to hear of paused batches."""
+    """Hold the loops by name, all chores at once, and who is to hear of paused batches."""
 
     loops: dict[str, Loop]
-    chores: Callable[[], float]
+    chores: Callable[[], None]
     hear_of_pause: Callable[..., None]
 
 
@@ -77,17 +78,27 @@ def make_intake(
         using, settings, queues, hands, heart=heart, audit=audit, take=claimer.take
     )
     cancellations = Cancellations(using, settings, hands, in_hand, holdings)
+    ticker = Ticker(using, settings, lambda: caretaker.leads)
     waker = Waker(queues, hands, settings.MAX_BLOCK.total_seconds(), trouble)
     ticks = {
         "claimer": claimer.tick,
         "caretaker": caretaker.tick,
         "heart": heart.tick,
         "cancellations": cancellations.tick,
+        "ticker": ticker.tick,
     }
     loops = {name: Loop(name, tick, trouble, control) for name, tick in ticks.items()}
     loops["waker"] = Loop("waker", waker.tick, trouble)
+    caretaker.took_lead = loops["ticker"].wake
+    bell = Bell(settings, lambda: caretaker.leads, trouble, loops["ticker"].wake)
+    loops["bell"] = Loop("bell", bell.tick, trouble)
     claimer.touch = loops["claimer"].progress.begin
     waker.wake = loops["claimer"].wake
     waker.is_back = claimer.try_broker
     cancellations.wake = loops["cancellations"].wake
-    return Intake(loops, caretaker.tick, cancellations.hear_of_pause)
+
+    def chores() -> None:
+        caretaker.tick()
+        ticker.catch_up()
+
+    return Intake(loops, chores, cancellations.hear_of_pause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,9 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
+from django_agenda.scheduling.grant import grant
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.turn import release_next
 from django_agenda.signals import execution_finished, execution_retried
 
 from .claim import Outcome, Recorded
@@ -109,8 +111,20 @@ def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded
     held = hold_members(using, states, waiting) if again else set()
     entries = fire(using, states)
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
+    entries += _serve_schedules(using, [one for one in stored if one.claim.schedule_id], again)
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
     return Recorded(set(taken), entries, cancelled)
+
+
+def _serve_schedules(
+    using: str, outcomes: Sequence[Outcome], again: Collection[str]
+) -> list[Entry]:
+    """Do what runs of schedules asked for, and let go what waited for their end."""
+    if not outcomes:
+        return []
+    runs = [(one, one.claim.schedule_id or 0) for one in outcomes]
+    grant(using, [(key, one.wish) for one, key in runs if one.wish is not None])
+    return release_next(using, sorted({key for one, key in runs if one.claim.id not in again}))
 
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:

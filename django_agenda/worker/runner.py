@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from traceback import walk_tb
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 from django_agenda.clock import monotonic, now
@@ -35,7 +36,7 @@ def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) 
     if not claim.lease.is_trusted:
         return fenced(claim)
     with running(context):
-        return _run(claim, worker_name, deadlines, context)
+        return _with_wish(_run(claim, worker_name, deadlines, context), context)
 
 
 def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
@@ -44,9 +45,13 @@ def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context)
         close_old_connections()
         if claim.task.atomic:
             return run_together(
-                claim, lambda: _succeeded(claim, started_at, began, _called(claim, deadlines))
+                claim,
+                lambda: _with_wish(
+                    _succeeded(claim, started_at, began, _called(claim, deadlines, context)),
+                    context,
+                ),
             )
-        text = _called(claim, deadlines)
+        text = _called(claim, deadlines, context)
     except BaseException as error:  # noqa: BLE001
         return _ended(claim, started_at, began, error, context)
     finally:
@@ -59,7 +64,7 @@ async def arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     if not claim.lease.is_trusted:
         return fenced(claim)
     with running(context):
-        return await _arun(claim, worker_name, context)
+        return _with_wish(await _arun(claim, worker_name, context), context)
 
 
 async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
@@ -68,17 +73,27 @@ async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
         args, kwargs = decode(claim.args), decode(claim.kwargs)
         body = claim.task.function(*args, **kwargs)
         text = _encoded(await _limited(body, claim.task.timeout, context))
+        if claim.schedule_id is not None:
+            await sync_to_async(context.scatter)()
     except BaseException as error:  # noqa: BLE001
         return _ended(claim, started_at, began, error, context)
     return _succeeded(claim, started_at, began, text)
 
 
-def _called(claim: Claim, deadlines: Deadlines) -> str | None:
+def _called(claim: Claim, deadlines: Deadlines, context: Context) -> str | None:
     args, kwargs = decode(claim.args), decode(claim.kwargs)
     call = claim.task.function
     if claim.task.timeout is None:
-        return _encoded(call(*args, **kwargs))
-    return _encoded(deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs)))
+        text = _encoded(call(*args, **kwargs))
+    else:
+        text = _encoded(deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs)))
+    if claim.schedule_id is not None:
+        context.scatter()
+    return text
+
+
+def _with_wish(outcome: Outcome, context: Context) -> Outcome:
+    return outcome if context.wish is None else replace(outcome, wish=context.wish)
 
 
 async def _limited(

@@ -23,6 +23,7 @@ from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
+from django_agenda.policies.terms import Terms
 from django_agenda.scheduling.enqueue import tell
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -129,9 +130,10 @@ def _claim(row: Execution, worker: Worker) -> Claim:
         key=row.key,
         queue_name=row.queue_name,
         priority=row.priority,
-        task=lookup(row.task_name),
+        task=lookup(row.task_name).on_terms(Terms.unpack(row.terms)),
         starts=0.0,
         lease=Lease(worker),
+        schedule_id=row.schedule_id,
     )
 
 

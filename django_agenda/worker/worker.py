@@ -164,15 +164,15 @@ class WorkerProcess:
         self._alarm.start()
         for name, loop in self._loops.items():
             # A burst looks so often that nobody needs to wake it.
-            if name != "waker" or not self.options.burst:
+            if name not in ("waker", "bell") or not self.options.burst:
                 loop.start()
         self._watchdog.start()
 
     def _stop(self) -> int:
         began = monotonic()
-        for name in ("waker", "caretaker", "claimer"):
+        for name in ("bell", "ticker", "waker", "caretaker", "claimer"):
             self._loops[name].stop()
-        for name in ("caretaker", "claimer"):
+        for name in ("ticker", "caretaker", "claimer"):
             self._loops[name].join(PARTS_TIMEOUT)
         self._safely(self._heart.drain)
         self._let_go(self._in_hand.let_go(self._alarm.empty() + self._crew.empty()))
