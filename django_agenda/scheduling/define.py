@@ -72,4 +72,5 @@ def first_tick(schedule: Schedule) -> datetime | None:
     if schedule.kind == Schedule.Kind.ONCE:
         is_over = schedule.ends_at is not None and schedule.anchor > schedule.ends_at
         return None if is_over else schedule.anchor
-    return schedule.tick_after(now())
+    # After a clock was set back, a tick that was fired already would come again.
+    return schedule.tick_after(max(now(), schedule.last_at or schedule.created_at))

@@ -94,7 +94,11 @@ def _due_ticks(schedule: Schedule, moment: datetime) -> list[datetime]:
     later = (
         [] if schedule.kind == Schedule.Kind.ONCE else _later_ticks(schedule, first, until, limit)
     )
-    ticks = [first, *later][-limit:]
+    # After a clock was set back, what it has fired already would come again.
+    last = schedule.last_at
+    ticks = [tick for tick in (first, *later) if last is None or tick > last][-limit:]
+    if not ticks:
+        return []
     if schedule.misfire == _Misfire.SKIP and not _is_on_time(ticks[-1], moment):
         return []
     return ticks

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import F, Q
 
+from django_agenda.clock import now
 from django_agenda.models.schedule import Schedule
 from django_agenda.tasks.current import Wish
 from django_agenda.tasks.payload import decode
@@ -41,5 +42,6 @@ def _move(using: str, key: int, at: datetime) -> None:
     was_once = Q(kind=Schedule.Kind.ONCE, ended_at__isnull=False)
     lasts = Q(ends_at=None) | Q(ends_at__gte=at)
     mine = Schedule.objects.using(using).filter(lasts, Q(enabled=True) | was_once, pk=key)
-    mine.update(version=F("version") + 1, enabled=True, ended_at=None, next_at=at)
+    # What has passed is now; before its last tick a schedule fires nothing.
+    mine.update(version=F("version") + 1, enabled=True, ended_at=None, next_at=max(at, now()))
     wake_after_commit(using)

@@ -14,6 +14,7 @@ commit has done nothing, one that ends after it leaves a row that the overdue sc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -84,7 +85,10 @@ def _decide(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> F
 def _fire_alone(using: str, firing: Firing) -> int:
     try:
         return _fire_all(using, [firing])
-    except (DataError, IntegrityError) as error:
+    except IntegrityError:
+        # The tick is there already: somebody has moved the schedule back.
+        return _fire_all(using, [replace(firing, free=(), queued=())])
+    except DataError as error:
         return _fire_all(using, [broken(firing.schedule, error)])
 
 

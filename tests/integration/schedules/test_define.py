@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,7 +38,11 @@ def test_a_cron_schedule_keeps_what_it_was_given_and_knows_its_next_tick() -> No
     fresh = Schedule.objects.get()
     assert fresh == schedule
     assert (fresh.task_name, fresh.args, fresh.kwargs) == ("tests.tasks.add", [1], {"b": 2})
-    assert (fresh.kind, fresh.expression, fresh.timezone) == ("cron", "0 9 * * 1-5", "Europe/Berlin")
+    assert (fresh.kind, fresh.expression, fresh.timezone) == (
+        "cron",
+        "0 9 * * 1-5",
+        "Europe/Berlin",
+    )
     assert fresh.enabled
     assert fresh.next_at == fresh.next_times(1)[0]
     assert fresh.next_at.astimezone(ZoneInfo("Europe/Berlin")).hour == 9
@@ -51,7 +56,7 @@ def test_an_interval_begins_one_interval_from_now_and_stays_on_its_grid() -> Non
 
     times = schedule.next_times(4)
     assert before + TEN <= times[0] <= now() + TEN
-    assert [later - earlier for earlier, later in zip(times, times[1:], strict=False)] == [TEN] * 3
+    assert [later - earlier for earlier, later in pairwise(times)] == [TEN] * 3
     assert schedule.describe() == "every 10 seconds"
 
 

@@ -18,11 +18,32 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN = "Europe/Berlin"
 SPRING, AUTUMN = datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)
 # Far and near, whole hours and others, at midnight and at 3, south and north.
-ZONES = """Europe/Berlin Europe/London Europe/Dublin Europe/Moscow Atlantic/Azores
-    America/New_York America/Los_Angeles America/St_Johns America/Havana America/Sao_Paulo
-    America/Santiago America/Asuncion America/Nuuk Africa/Cairo Africa/Casablanca Asia/Beirut
-    Asia/Gaza Asia/Tehran Asia/Jerusalem Australia/Sydney Australia/Lord_Howe Pacific/Auckland
-    Pacific/Chatham Pacific/Apia""".split()
+ZONES = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Dublin",
+    "Europe/Moscow",
+    "Atlantic/Azores",
+    "America/New_York",
+    "America/Los_Angeles",
+    "America/St_Johns",
+    "America/Havana",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Asuncion",
+    "America/Nuuk",
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "Asia/Beirut",
+    "Asia/Gaza",
+    "Asia/Tehran",
+    "Asia/Jerusalem",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Pacific/Chatham",
+    "Pacific/Apia",
+)
 EXPRESSIONS = ["30 2 * * *", "*/15 * * * *", "0 * * * *", "5,35 0-3 * * *", "15 1 * * SUN"]
 
 
