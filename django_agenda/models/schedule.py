@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
+from django_agenda.exceptions import UnknownTask
+from django_agenda.tasks.registry import lookup
 from django_agenda.timing.cron import Cron
 from django_agenda.timing.recurrence import Interval, Once, Rule
 
@@ -139,6 +141,19 @@ class Schedule(models.Model):
         if self.kind == self.Kind.ONCE and self.ended_at is not None:
             return True
         return self.max_runs is not None and self.runs >= self.max_runs
+
+    @property
+    def trouble(self) -> str:
+        """Say why it cannot run as it should: a task that nothing here knows, a rule that is none.
+
+        An empty text says that all is well.
+        """
+        try:
+            self.rule  # noqa: B018
+            lookup(self.task_name)
+        except (ValueError, UnknownTask) as error:
+            return str(error)
+        return self.error
 
     def next_times(self, count: int = 10, after: datetime | None = None) -> list[datetime]:
         """Return its next ticks in UTC, at most so many, whether it is enabled or not.

@@ -54,12 +54,15 @@ def broken(schedule: Schedule, error: Exception) -> Firing:
 
 
 def fire(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> Firing:
-    """Decide what becomes of the ticks up to a moment; raise when the row holds no good rule.
+    """Decide what becomes of the next tick, and of later ones that have come by this moment.
 
-    `alive` is how many of its runs have not ended, `waiting` how many of these wait in turn.
+    Raises when the row holds no good rule. The next tick may be a little ahead. `alive` is how many
+    of its runs have not ended, `waiting` how many of these wait in turn.
     """
-    ticks = _due_ticks(schedule, moment)
-    next_at = None if schedule.kind == Schedule.Kind.ONCE else schedule.tick_after(moment)
+    assert schedule.next_at is not None  # noqa: S101
+    until = max(moment, schedule.next_at)
+    ticks = _due_ticks(schedule, schedule.next_at, until)
+    next_at = None if schedule.kind == Schedule.Kind.ONCE else schedule.tick_after(until)
     if schedule.max_runs is not None:
         ticks = ticks[: max(0, schedule.max_runs - schedule.runs)]
     free, queued, skips = _by_overlap(schedule, ticks, alive, waiting)
@@ -69,7 +72,7 @@ def fire(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> Firi
     runnable, error = runnable_of(schedule)
     plans = {}
     for tick in (*free, *queued):
-        due_at = tick if _is_on_time(tick, moment) else moment
+        due_at = tick if _is_on_time(tick, until) else until
         if schedule.jitter is not None:
             due_at = jittered(due_at, next_at, schedule.jitter, schedule.fingerprint)
         plans[tick] = plan_of(schedule, runnable, due_at)
@@ -85,10 +88,8 @@ def fire(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> Firi
     )
 
 
-def _due_ticks(schedule: Schedule, moment: datetime) -> list[datetime]:
+def _due_ticks(schedule: Schedule, first: datetime, moment: datetime) -> list[datetime]:
     """Return the ticks that are to be fired now, by what is said of those that were missed."""
-    first = schedule.next_at
-    assert first is not None  # noqa: S101
     limit = schedule.catch_up if schedule.misfire == _Misfire.ALL else 1
     until = moment if schedule.ends_at is None else min(moment, schedule.ends_at)
     later = (

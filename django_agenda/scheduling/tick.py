@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import DataError, IntegrityError, connections, transaction
+from django.db import DataError, Error, IntegrityError, connections, transaction
 from django.db.models import Count, Q
 
 from django_agenda.clock import now
@@ -43,14 +43,22 @@ def next_tick(using: str) -> datetime | None:
     return ticking.values_list("next_at", flat=True).first()
 
 
-def fire_due(using: str, patience: timedelta = NO_TIME) -> int:
-    """Fire what has been due for so long, at most CHUNK_SIZE schedules; return how many."""
+def fire_due(using: str, ahead: timedelta = NO_TIME) -> int:
+    """Fire what is due, or will be within `ahead`: at most CHUNK_SIZE schedules; return how many.
+
+    What is written ahead of its moment waits for it in the broker, and so starts in time. A tick
+    that an earlier run may yet stop is left until it comes. A negative `ahead` is patience.
+    """
     moment = now()
-    ticking = Schedule.objects.using(using).filter(next_at__lte=moment - patience)
+    ticking = Schedule.objects.using(using).filter(next_at__lte=moment + ahead)
     due = list(ticking.order_by("next_at")[: get_settings().CHUNK_SIZE])
     if not due:
         return 0
-    firings = [_decide(one, moment, *alive) for one, alive in _with_runs(using, due)]
+    firings = [
+        _decide(one, moment, alive, waiting)
+        for one, (alive, waiting) in _with_runs(using, due)
+        if not alive or one.next_at is None or one.next_at <= moment
+    ]
     try:
         return _fire_all(using, firings)
     except (DataError, IntegrityError):
@@ -77,6 +85,8 @@ def _with_runs(using: str, due: Sequence[Schedule]) -> list[tuple[Schedule, tupl
 def _decide(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> Firing:
     try:
         return fire(schedule, moment, alive, waiting)
+    except Error:
+        raise
     except Exception as error:  # noqa: BLE001
         # A row that cannot be read must stop neither the others nor the worker.
         return broken(schedule, error)
@@ -93,6 +103,8 @@ def _fire_alone(using: str, firing: Firing) -> int:
 
 
 def _fire_all(using: str, firings: Sequence[Firing]) -> int:
+    if not firings:
+        return 0
     return in_transaction(using, partial(_write, using, firings))
 
 

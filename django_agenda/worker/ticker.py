@@ -20,6 +20,8 @@ from django_agenda.scheduling.turn import let_all_go
 
 from .trouble import BROKER, Trouble
 
+# So long before its moment a tick is written, that its round trips are over by then.
+AHEAD = timedelta(milliseconds=100)
 PATIENCE = timedelta(seconds=1)
 # How often it looks whether another release has disabled what this one declares.
 DECLARE_EVERY = 60.0
@@ -40,16 +42,21 @@ class Ticker:
     def tick(self) -> float:
         """Fire what is due; return the seconds until the next tick."""
         self._declare()
-        patience = NO_TIME if self._leads() else PATIENCE
-        while fire_due(self._using, patience):
-            pass
-        if patience is NO_TIME and monotonic() >= self._turns_at:
+        leads = self._leads()
+        ahead = AHEAD if leads else -PATIENCE
+        if fire_due(self._using, ahead):
+            return 0.0  # there may be more
+        if leads and monotonic() >= self._turns_at:
             self._turns_at = monotonic() + self._turn_every
             let_all_go(self._using)
         tick = next_tick(self._using)
         if tick is None:
             return self._longest
-        return min(self._longest, max(0.0, (tick + patience - now()).total_seconds()))
+        wait = tick - ahead - now()
+        if leads and wait <= NO_TIME:
+            # Left until its moment, because a run before it is alive.
+            wait = tick - now()
+        return min(self._longest, max(0.0, wait.total_seconds()))
 
     def catch_up(self) -> None:
         """Fire what is due, whoever leads."""

@@ -75,7 +75,7 @@ class WorkerProcess:
         self._heart.counts = self._counts
         self._intake = self._make_intake(settings)
         self._loops = self._intake.loops
-        parts = {name: self._loops[name].progress for name in ("claimer", "heart")}
+        parts = {name: self._loops[name].progress for name in ("claimer", "heart", "ticker")}
         parts["recorder"] = self._recorder.progress
         limit = settings.WATCHDOG.total_seconds()
         self._watchdog = Watchdog(parts, limit, self._recorder.last_gasp)

@@ -1,8 +1,7 @@
 """The crash points: between which two steps a process ends, stops, or loses an answer.
 
-The numbers are those of the protocol's list of crash points. Point 19 belongs to recurring
-schedules, which there are not, and is left out. A pop from Redis is final here: nothing is
-withdrawn after an outcome (12), and a pop that is lost is found by the overdue scan (5).
+The numbers are those of the protocol's list of crash points. A pop from Redis is final here:
+nothing is withdrawn after an outcome (12), and a pop that is lost is found by the overdue scan (5).
 
 `may_rerun` marks the points in whose window the promise is at-least-once: what was started and
 not yet stored when the process ended may run again. At all others nothing runs twice.
@@ -25,7 +24,8 @@ class Case:
     """Say who runs into which traps, doing what.
 
     Scenes: "plain" (a batch that is due waits), "orphans" (it runs under a lost worker),
-    "forgotten" (Redis was flushed), "none" (the process scatters it itself).
+    "forgotten" (Redis was flushed), "none" (the process scatters it itself), "ticks" (instead of
+    a batch, as many schedules have a tick that has come).
     """
 
     point: int
@@ -76,6 +76,7 @@ GONE = ("exit", "freeze")
 SCATTER: dict[str, Any] = {"role": "scatter", "scene": "none"}
 UNHEARD: dict[str, Any] = {"is_after": True, "is_commit": True}
 REFUSED: dict[str, Any] = {"error": "broker"}
+TICKS: dict[str, Any] = {"scene": "ticks", "reruns": GONE}
 
 CASES: list[Case] = [
     # --- a scatter ---
@@ -186,6 +187,13 @@ CASES: list[Case] = [
         ALL,
         scene="forgotten",
     ),
+    # --- the ticks of schedules ---
+    *_cases(19, "tick not written", f"{SCHEDULING}tick:fire", ALL.replace("lost ", ""), **TICKS),
+    *_cases(19, "moved, run not written", f"{SCHEDULING}tick:write", "exit error freeze", **TICKS),
+    *_cases(19, "run written, not committed", f"{SCHEDULING}tick:write", "lost", **TICKS),
+    *_cases(19, "commit unheard", f"{SCHEDULING}tick:in_transaction", ALL, **UNHEARD, **TICKS),
+    *_cases(19, "committed, not told", f"{SCHEDULING}tick:tell", ALL, **REFUSED, **TICKS),
+    *_cases(19, "told of one chunk", f"{SCHEDULING}tick:tell", ALL, number=2, **REFUSED, **TICKS),
     # --- an end ---
     *_cases(
         20,
@@ -230,6 +238,14 @@ CASES += [
         point=22,
         name="the watchdog, after the last flush",
         traps=(_HANGS,),
+        ends_with=70,
+        settings=_WATCHED,
+    ),
+    Case(
+        point=19,
+        name="the watchdog of a ticker that hangs",
+        traps=(Trap(at=f"{WORKER}ticker:fire_due", act="hang"),),
+        scene="ticks",
         ends_with=70,
         settings=_WATCHED,
     ),

@@ -21,7 +21,7 @@ if not apps.ready:
 from django_agenda import Agenda, Call
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
-from django_agenda.models import Batch
+from django_agenda.models import Batch, Schedule
 from django_agenda.worker.options import Options
 from django_agenda.worker.worker import WorkerProcess
 
@@ -93,6 +93,18 @@ def scatter(folder: Path, task: str) -> Batch:
     more = (mark,) if task == "stop_the_worker" else ()
     calls = [Call(getattr(bodies, task), (ledger, n, *more)) for n in range(COUNT)]
     return Agenda(calls).scatter(start=now() - 2 * HOUR, over=HOUR, on_complete=bodies.note_end)
+
+
+def let_tick(folder: Path) -> None:
+    """Define schedules whose tick has come, and whose next one is far away."""
+    for number in range(COUNT):
+        Schedule.objects.interval(
+            bodies.note,
+            HOUR,
+            args=[str(ledger_in(folder)), number],
+            starts_at=now() - HOUR * 1.5,
+        )
+    Schedule.objects.update(next_at=now() - HOUR / 4)
 
 
 def _run(

@@ -12,7 +12,7 @@ import pytest
 from django.db.models.functions import Now
 
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution, Fleet, Worker
+from django_agenda.models import Batch, Execution, Fleet, Schedule, Worker
 from django_agenda.worker.claims import claim
 from tests.conftest import RedisServer
 from tests.sound import assert_all_ended, assert_no_key_is_forgotten, assert_sound
@@ -20,7 +20,7 @@ from tests.tasks import lines
 from tests.waiting import wait_until
 
 from .cases import CASES, Case
-from .process import COUNT, HOUR, QUICK, Child, ledger_in, mark_in, scatter
+from .process import COUNT, HOUR, QUICK, Child, ledger_in, let_tick, mark_in, scatter
 from .trap import KILLED
 
 pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("transactional_db")]
@@ -71,6 +71,9 @@ def _set_the_scene(case: Case, folder: Path, redis_server: RedisServer) -> None:
     long_ago = Now() - HOUR
     Fleet.objects.create(pk=Fleet.THE_ONE, heard_since=long_ago, heard_at=Now())
     if case.scene == "none":
+        return
+    if case.scene == "ticks":
+        let_tick(folder)
         return
     batch = scatter(folder, case.task)
     if case.scene == "orphans":
@@ -139,12 +142,14 @@ def _let_leases_lapse() -> None:
 def _unstored(folder: Path) -> int:
     """Return how many bodies were started of whose end the database does not know."""
     started = sum(line.startswith("start") for line in lines(ledger_in(folder)))
-    members = Execution.objects.filter(batch__isnull=False)
+    members = Execution.objects.filter(callback_of=None)
     return started - members.filter(status="succeeded").count()
 
 
 def _has_ended() -> bool:
-    return Batch.objects.exists() and not Execution.objects.live().exists()
+    if Schedule.objects.filter(next_at__lte=now()).exists():
+        return False
+    return Execution.objects.exists() and not Execution.objects.live().exists()
 
 
 def _wait_for_the_end(case: Case) -> None:
@@ -164,16 +169,38 @@ def _check(case: Case, folder: Path, redis_server: RedisServer) -> None:
     wait_until(lambda: not Worker.objects.filter(status__in=Worker.LIVING).exists(), 20)
     assert_all_ended()
     assert_no_key_is_forgotten(redis_server.client)
+    if case.scene == "ticks":
+        _check_ticks()
+    else:
+        _check_batch(case, folder)
+    if case.role != "cancel":
+        _check_bodies(case, folder)
+
+
+def _check_ticks() -> None:
+    """Each tick is one execution, and each schedule waits for its next tick."""
+    assert Execution.objects.filter(status="succeeded").count() == COUNT
+    for schedule in Schedule.objects.all():
+        [run] = schedule.executions.all()
+        assert (schedule.runs, schedule.last_at) == (1, run.tick_at)
+        assert schedule.next_at is not None
+        assert schedule.next_at == schedule.tick_after(now())
+
+
+def _check_batch(case: Case, folder: Path) -> None:
     batch = Batch.objects.get()
     [callback] = batch.callbacks.all()
     assert (callback.status, callback.return_value) == ("succeeded", batch.pk)
-    started = Counter(_numbers(folder, "start"))
     if case.role == "cancel":
         # It is done chunk by chunk; an end in the middle leaves the rest as it was.
         assert batch.cancelled >= QUICK["CHUNK_SIZE"]
-        assert batch.cancelled + started.total() == COUNT
-        return
-    assert batch.succeeded == COUNT
+        assert batch.cancelled + len(_numbers(folder, "start")) == COUNT
+    else:
+        assert batch.succeeded == COUNT
+
+
+def _check_bodies(case: Case, folder: Path) -> None:
+    started = Counter(_numbers(folder, "start"))
     assert set(_numbers(folder, "end")) == set(range(COUNT))
     file = folder / "unstored"
     allowed = int(file.read_text()) if case.may_rerun and file.exists() else 0

@@ -60,8 +60,37 @@ def test_nothing_is_fired_before_its_moment(fire: Fire) -> None:
 
 def test_patience_leaves_a_tick_to_the_leader() -> None:
     make_due(hourly(), timedelta(milliseconds=500))
-    assert fire_due("default", timedelta(seconds=60)) == 0
-    assert fire_due("default", timedelta(milliseconds=100)) == 1
+    assert fire_due("default", timedelta(seconds=-60)) == 0
+    assert fire_due("default", timedelta(milliseconds=-100)) == 1
+
+
+def test_a_tick_is_written_a_little_ahead_and_runs_at_its_moment() -> None:
+    schedule = hourly()
+    tick = make_due(schedule, -MINUTE)
+    assert fire_due("default", 2 * MINUTE) == 1
+    run = schedule.executions.get()
+    assert (run.tick_at, run.due_at) == (tick, tick)
+    schedule.refresh_from_db()
+    assert schedule.next_at == schedule.tick_after(tick)
+    schedule.disable()
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+
+
+def test_a_tick_that_a_run_may_yet_stop_is_left_until_its_moment() -> None:
+    schedule = hourly()
+    alive(schedule)
+    make_due(schedule, -MINUTE)
+    assert fire_due("default", 2 * MINUTE) == 0
+    schedule.refresh_from_db()
+    assert schedule.skips == 0
+
+
+def test_ticks_that_follow_each_other_fast_are_not_taken_for_missed_ones() -> None:
+    schedule = Schedule.objects.interval(tasks.nothing, MINUTE, overlap="allow")
+    for count in (1, 2, 3):
+        assert fire_due("default", HOUR) == 1
+        assert schedule.executions.count() == count
 
 
 def test_however_many_fire_at_once_a_tick_is_one_execution() -> None:

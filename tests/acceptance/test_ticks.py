@@ -1,0 +1,80 @@
+"""Ticks every second while workers are killed: each of them is one execution, and none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from django_agenda.clock import monotonic
+from django_agenda.models import Execution, Schedule
+from tests import tasks
+from tests.conftest import RedisServer
+from tests.sound import assert_sound
+from tests.waiting import wait_until
+
+from .conftest import StartWorker
+
+SECOND = timedelta(seconds=1)
+SCHEDULES, WORKERS, KILLS, BETWEEN = 4, 3, 8, 3.0
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
+
+
+@pytest.fixture(autouse=True)
+def _everything_holds(transactional_db: None, redis_server: RedisServer) -> Iterator[None]:
+    yield
+    assert_sound()
+
+
+def test_every_tick_is_one_execution_while_workers_are_killed(start_worker: StartWorker) -> None:
+    schedules = [
+        Schedule.objects.interval(
+            tasks.plain, SECOND, args=[n], overlap="allow", misfire="all", catch_up=1000
+        )
+        for n in range(SCHEDULES)
+    ]
+    workers = [start_worker("--concurrency", "4") for _ in range(WORKERS)]
+    for worker in workers:
+        worker.wait_until_active()
+
+    for number in range(KILLS):
+        _wait_for_ticks(schedules, BETWEEN)
+        workers.pop(0).kill()
+        if number % 3 == 2:
+            workers.pop(0).kill()
+            workers.append(start_worker("--concurrency", "4"))
+        workers.append(start_worker("--concurrency", "4"))
+
+    Schedule.objects.all().disable()
+    live = Execution.objects.live()
+    wait_until(lambda: not live.exists(), 30, what="the end of all runs")
+    for schedule in schedules:
+        _check(schedule)
+
+
+def _wait_for_ticks(schedules: list[Schedule], seconds: float) -> None:
+    """Let time pass, and then a tick more of every schedule."""
+    since = monotonic()
+    wait_until(lambda: monotonic() - since >= seconds, seconds + 5)
+    before = [schedule.executions.count() for schedule in schedules]
+    wait_until(
+        lambda: all(
+            schedule.executions.count() > count
+            for schedule, count in zip(schedules, before, strict=True)
+        ),
+        30,
+        what="a tick of every schedule",
+    )
+
+
+def _check(schedule: Schedule) -> None:
+    """Hold that its ticks are the points of its grid, from the first one on, once each."""
+    runs = list(schedule.executions.exclude(status="cancelled").order_by("tick_at"))
+    ticks = [run.tick_at for run in runs if run.tick_at is not None]
+    assert len(ticks) == len(runs) > KILLS * BETWEEN
+    assert ticks[0] == schedule.anchor + SECOND
+    assert {later - earlier for earlier, later in pairwise(ticks)} == {SECOND}
+    assert {run.status for run in runs} == {"succeeded"}
