@@ -2,7 +2,7 @@
 
     python -m benchmarks.schedules [--database sqlite|postgres] [--seconds 30] [NAME ...]
 
-NAME is lateness (a tick a second, and 20 schedules at one moment: how late does each run start?),
+NAME is lateness (a tick a second, and 8 at one moment: how late does each run start?),
 idle (no schedules, and 10 000 enabled ones of which none is due: what does a worker cost?) or
 crowd (10 000 that are due at one moment: how long until all are fired?). Default: all.
 """
@@ -57,12 +57,12 @@ def lateness(seconds: int) -> None:
     """Compare the start of each run with its tick."""
     from django_agenda.models import Execution, Schedule
 
-    for count in (1, 20):
-        begin = datetime.now(UTC) + 4 * SECOND
+    for count in (1, 8):
+        begin = datetime.now(UTC) + 9 * SECOND
         define(count, SECOND, anchor=begin, overlap="allow")
         Schedule.objects.update(next_at=begin)
         with running_worker():
-            time.sleep(seconds + 4)
+            time.sleep(seconds + 6)
         runs = Execution.objects.filter(started_at__isnull=False).values_list(
             "started_at", "tick_at"
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.core.mail import send_mail
 from django.utils import timezone
 
-from django_agenda import Exponential, task
+from django_agenda import Exponential, current, every, task
 
 from .models import Customer, Mailing, Order
 
@@ -48,3 +48,18 @@ def ask_for_review(order_id: int) -> None:
     """Ask how the tea tasted."""
     customer = Customer.objects.get(orders=order_id)
     send_mail("How was your tea?", f"Dear {customer}, tell us!", None, [customer.email])
+
+
+@every(
+    timedelta(minutes=5),
+    over=timedelta(minutes=4),
+    name="Unpaid orders",
+    description="Finds what was ordered long ago and not paid, and scatters gentle reminders.",
+)
+def find_unpaid_orders() -> int:
+    """Find and flood: what is added to the agenda is scattered over four minutes."""
+    long_ago = timezone.now() - timedelta(days=3)
+    unpaid = Order.objects.filter(paid_at=None, placed_at__lt=long_ago)[:500]
+    for order in unpaid.only("pk"):
+        current.agenda.add(remind_to_pay, key=f"remind-{order.pk}")(order.pk)
+    return len(unpaid)

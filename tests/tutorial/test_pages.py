@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django.test import override_settings
 
 from django_agenda.conf import get_settings
+from django_agenda.tasks import recurring
 from tests.tutorial.blocks import PAGES, ROOT, Block, blocks
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -32,6 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder from which the app `letters` can be imported, and forget it afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(recurring, "_declared", [])
     yield tmp_path
     for name in [name for name in sys.modules if name.partition(".")[0] == "letters"]:
         del sys.modules[name]

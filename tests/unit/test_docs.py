@@ -18,7 +18,7 @@ from django.dispatch import Signal
 import django_agenda
 from django_agenda import checks, signals
 from django_agenda.conf import Settings
-from django_agenda.models import Attempt, Batch, Execution, Worker
+from django_agenda.models import Attempt, Batch, Execution, Schedule, Worker
 from django_agenda.tasks.task import _NOT_YET, Task
 from tests.tutorial.blocks import PAGES, ROOT, blocks
 
@@ -66,7 +66,7 @@ def test_the_checks_page_lists_every_check() -> None:
     assert listed == sorted(set(re.findall(r"django_agenda\.[EW]\d{3}", inspect.getsource(checks))))
 
 
-@pytest.mark.parametrize("model", [Batch, Execution, Attempt, Worker])
+@pytest.mark.parametrize("model", [Batch, Execution, Attempt, Schedule, Worker])
 def test_the_models_page_lists_every_field(model: type[Model]) -> None:
     rows = table(REFERENCE / "models.md", section=model.__name__)
     listed = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
