@@ -15,7 +15,7 @@ from factory.declarations import LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
 from django_agenda.clock import now
-from django_agenda.models import Attempt, Batch, Execution, Worker
+from django_agenda.models import Attempt, Batch, Execution, Schedule, Worker
 from django_agenda.models.errors import fingerprint
 
 TASK = "shop.tasks.send_reminder"
@@ -61,6 +61,20 @@ class AttemptFactory(DjangoModelFactory[Attempt]):
     number = 1
     outcome = Attempt.Outcome.FAILED
     finished_at = LazyFunction(now)
+
+
+class ScheduleFactory(DjangoModelFactory[Schedule]):
+    """Make one schedule that ticks every hour."""
+
+    class Meta:
+        model = Schedule
+
+    fingerprint = Sequence(lambda number: f"{number:064}")
+    name = Sequence(lambda number: f"Report {number}")
+    task_name = "tests.tasks.nothing"
+    kind = "interval"
+    interval = timedelta(hours=1)
+    next_at = LazyFunction(lambda: now() + timedelta(hours=1))
 
 
 class WorkerFactory(DjangoModelFactory[Worker]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .batch import BatchAdmin
 from .execution import ExecutionAdmin
 from .overview.view import OverviewAdmin
+from .schedule import ScheduleAdmin
 from .worker import WorkerAdmin
 
-__all__ = ["BatchAdmin", "ExecutionAdmin", "OverviewAdmin", "WorkerAdmin"]
+__all__ = ["BatchAdmin", "ExecutionAdmin", "OverviewAdmin", "ScheduleAdmin", "WorkerAdmin"]

@@ -12,6 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
+from django_agenda.models.schedule import Schedule
 from django_agenda.tasks.registry import lookup, registered
 from django_agenda.tasks.secrets import HIDDEN, is_secret, positional_names
 from django_agenda.tasks.task import Task
@@ -29,7 +30,7 @@ _IN_TEXT = re.compile(
 _IN_URL = re.compile(r"(\w[\w+.-]*://[^\s/:@]*:)[^\s/@]+@")
 
 
-def arguments(execution: Execution) -> tuple[str, str]:
+def arguments(execution: Execution | Schedule) -> tuple[str, str]:
     """Return the positional and the keyword arguments as JSON, what is secret hidden.
 
     Nobody can tell what a task that is not known here has declared secret: all of it is hidden.

@@ -12,14 +12,14 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.models import Batch, Execution, Overview, Worker
+from django_agenda.models import Batch, Execution, Overview, Schedule, Worker
 from tests.conftest import RedisServer
-from tests.factories import WorkerFactory
+from tests.factories import ScheduleFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
 
 from .acting import broken, one
 
-SEES = ("view_overview", "view_batch", "view_execution", "view_worker")
+SEES = ("view_overview", "view_batch", "view_execution", "view_worker", "view_schedule")
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
@@ -28,6 +28,8 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
     "enqueuer": (*SEES, "add_batch"),
+    "scheduler": (*SEES, "change_schedule"),
+    "starter": (*SEES, "run_schedule"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -41,6 +43,10 @@ RIGHTS = {
     "stop-retrying": "steerer",
     "respread": "steerer",
     "reschedule": "steerer",
+    "enable": "scheduler",
+    "disable": "scheduler",
+    "skip-next": "scheduler",
+    "run": "starter",
 }
 # What those who may see get for GET and for POST.
 PLAIN = {
@@ -63,7 +69,7 @@ class Address(NamedTuple):
 
 
 def patterns() -> Iterator[URLPattern]:
-    for model in (Overview, Batch, Execution, Worker):
+    for model in (Overview, Batch, Execution, Schedule, Worker):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -75,7 +81,7 @@ def kind_of(pattern: URLPattern) -> tuple[str, str]:
     return model, kind
 
 
-def addresses(rows: dict[str, Batch | Execution | Worker]) -> Iterator[Address]:
+def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterator[Address]:
     for pattern in patterns():
         model, kind = kind_of(pattern)
         if not kind:
@@ -117,7 +123,7 @@ def expected(address: Address, role: str, method: str) -> int:
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
     assert kinds == {*PLAIN, "do"} - {"overview"}
-    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution)]
+    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule)]
     slugs = {
         action.slug
         for model_admin in acting
@@ -139,9 +145,10 @@ def client_of(role: str, client_for: ClientFor) -> Client:
 @pytest.mark.parametrize("role", ROLES)
 def test_only_those_get_in_who_may(client_for: ClientFor, role: str, method: str) -> None:
     batch = broken(20)
-    rows: dict[str, Batch | Execution | Worker] = {
+    rows: dict[str, Batch | Execution | Schedule | Worker] = {
         "batch": batch,
         "execution": one("failed", batch),
+        "schedule": ScheduleFactory.create(),
         "worker": WorkerFactory.create(),
     }
     client = client_of(role, client_for)
@@ -165,9 +172,10 @@ def test_a_setting_takes_the_right_from_everybody(
 ) -> None:
     batch = broken(20)
     configure(ADMIN_READ_ONLY=True)
-    rows: dict[str, Batch | Execution | Worker] = {
+    rows: dict[str, Batch | Execution | Schedule | Worker] = {
         "batch": batch,
         "execution": one("failed", batch),
+        "schedule": ScheduleFactory.create(),
         "worker": WorkerFactory.create(),
     }
 
@@ -175,7 +183,7 @@ def test_a_setting_takes_the_right_from_everybody(
         if address.kind == "do":
             assert admin_client.get(address.url).status_code == DENIED
             assert admin_client.post(address.url).status_code == DENIED
-    for kind in ("batch", "execution"):
+    for kind in ("batch", "execution", "schedule"):
         page = reverse(f"admin:django_agenda_{kind}_change", args=[rows[kind].pk])
         assert "/do/" not in admin_client.get(page).content.decode()
         listed = admin_client.get(reverse(f"admin:django_agenda_{kind}_changelist"))

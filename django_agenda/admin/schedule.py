@@ -1,0 +1,151 @@
+"""The list of schedules, and the page of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_agenda.clock import now
+from django_agenda.conf import get_settings
+from django_agenda.models.execution import Execution
+from django_agenda.models.schedule import Schedule
+
+from . import states, wording
+from .acting import ActingAdmin
+from .actions.action import Action
+from .actions.errand import Errand
+from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from .paging import LeanList
+from .schedule_page import schedule_page, state_of
+
+_SHOWN_TIMES = 3
+_LEAN = ("id", "status", "held_by", "attempts", "due_at", "started_at", "task_name", "key")
+
+
+class ScheduleList(LeanList):
+    """Load the last runs of the schedules of a page, in one statement."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Hang its last run on each schedule."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        last = Execution.objects.filter(schedule=OuterRef("pk")).order_by("-tick_at")
+        keys = [schedule.pk for schedule in self.result_list]
+        newest = Schedule.objects.filter(pk__in=keys).order_by()
+        ids = newest.values_list("pk", Subquery(last.values("pk")[:1]))
+        found = {key: id_ for key, id_ in ids if id_ is not None}
+        runs = Execution.objects.only(*_LEAN).in_bulk(list(found.values()))
+        for schedule in self.result_list:
+            schedule.last_run = runs.get(found.get(schedule.pk))
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ActingAdmin):
+    """Show what runs again and again, and what can be done about it."""
+
+    list_display = ("label", "state", "rule", "next_runs", "last_run")
+    list_filter = ("enabled", "kind")
+    search_fields = ("name", "task_name", "=id")
+    search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
+    ordering = ("name", "id")
+    page_actions = OF_SCHEDULES
+    list_actions = OF_SCHEDULES
+    page_template = "admin/django_agenda/schedule/page.html"
+    empty_template = "admin/django_agenda/schedule/empty.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that knows the last runs."""
+        return ScheduleList
+
+    def may(self, request: HttpRequest, action: Action) -> bool:
+        """Tell whether this user may do that: enable, disable and skip, or run now."""
+        return self._may(request, f"{action.right}_schedule")
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may run schedules now."""
+        return self._may(request, "run_schedule")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether this user may enable, disable and skip; the row itself is shown only."""
+        return self._may(request, "change_schedule")
+
+    def page_context(self, request: HttpRequest, row: Schedule) -> dict[str, Any]:
+        """See schedule_page()."""
+        return {"page": schedule_page(self, request, row)}
+
+    def _errand(
+        self, request: HttpRequest, action: Action, rows: QuerySet[Any], **more: Any
+    ) -> Errand:
+        nothing = Execution.objects.none()
+        return ScheduleErrand(action=action, subjects=rows, executions=nothing, **more)
+
+    def _may(self, request: HttpRequest, codename: str) -> bool:
+        if get_settings().ADMIN_READ_ONLY:
+            return False
+        return bool(request.user.has_perm(f"django_agenda.{codename}"))
+
+    @admin.display(description=gettext_lazy("schedule"))
+    def label(self, schedule: Schedule) -> SafeString:
+        """Return its name above its task, and its labels."""
+        labels = format_html_join(
+            "", '<span class="ag-label">{}</span>', ((one,) for one in schedule.labels)
+        )
+        return format_html(
+            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{} {}</span>',
+            schedule.name or wording.short_task(schedule.task_name),
+            schedule.task_name,
+            wording.short_task(schedule.task_name),
+            labels,
+        )
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, schedule: Schedule) -> SafeString:
+        """Return whether it ticks, and why not."""
+        state, why = state_of(schedule)
+        return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
+
+    @admin.display(description=gettext_lazy("rule"))
+    def rule(self, schedule: Schedule) -> SafeString:
+        """Return its rule in words, and its expression."""
+        return format_html(
+            '<span>{}</span><span class="ag-sub"><code>{}</code></span>',
+            schedule.describe(),
+            schedule.expression,
+        )
+
+    @admin.display(description=gettext_lazy("next runs"))
+    def next_runs(self, schedule: Schedule) -> SafeString | str:
+        """Return its next ticks; a schedule that does not tick has none."""
+        if not schedule.enabled or schedule.next_at is None or schedule.trouble:
+            return format_html('<span class="ag-quiet">{}</span>', "–")
+        moment = now()
+        first, *rest = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        return format_html(
+            '<span class="ag-nowrap">{} <span class="ag-quiet">{}</span></span>'
+            '<span class="ag-sub">{}</span>',
+            wording.time_tag(first, moment),
+            wording.distance(first, moment),
+            format_html_join(" · ", "{}", ((wording.time_tag(one, moment),) for one in rest)),
+        )
+
+    @admin.display(description=gettext_lazy("last run"))
+    def last_run(self, schedule: Schedule) -> SafeString | str:
+        """Return how its last run stands, and when that was due."""
+        run: Execution | None = getattr(schedule, "last_run", None)
+        if run is None:
+            return format_html('<span class="ag-quiet">{}</span>', _("never"))
+        moment = now()
+        return format_html(
+            '<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
+            self.url_of(run),
+            states.of_execution(run, moment).badge,
+            wording.time_tag(run.due_at, moment),
+        )

@@ -1,0 +1,169 @@
+"""The pages of schedules: rules in words, what comes next, what broke, and what can be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from django_agenda.clock import now
+from django_agenda.models import Execution, Schedule
+from tests import tasks
+from tests.factories import ScheduleFactory
+from tests.integration.admin.actions.acting import asked, done, list_url, log_of, page_url
+from tests.integration.admin.actions.test_lists import chosen
+from tests.integration.admin.test_queries import statements
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def text_of(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def run_of(schedule: Schedule, status: str, **fields: object) -> Execution:
+    ended = now() if status in ("succeeded", "failed") else None
+    given = {"task_name": schedule.task_name, "tick_at": now() - HOUR, "due_at": now() - HOUR}
+    return Execution.objects.create(
+        **given | fields, schedule=schedule, status=status, finished_at=ended
+    )
+
+
+def test_without_schedules_the_list_says_how_to_make_one(admin_client: Client) -> None:
+    assert "Nothing runs again and again yet" in text_of(admin_client, list_url(Schedule))
+
+
+def test_the_list_tells_rules_in_words_next_runs_and_last_runs(admin_client: Client) -> None:
+    schedule = Schedule.objects.cron(
+        tasks.nothing, "0 9 * * 1-5", timezone="Europe/Berlin", name="Report", labels=["nightly"]
+    )
+    run_of(schedule, "succeeded", tick_at=now() - 2 * HOUR)
+    failed = run_of(schedule, "failed")
+
+    page = text_of(admin_client, list_url(Schedule))
+
+    assert "at 09:00 on Monday through Friday, Europe/Berlin" in page
+    assert "<code>0 9 * * 1-5</code>" in page
+    assert page.count("<time ") >= 4
+    for tick in schedule.next_times(3):
+        assert tick.isoformat(timespec="milliseconds") in page
+    assert page_url(failed) in page
+    assert "nightly" in page
+
+
+def test_what_is_broken_is_shown_in_its_row_and_the_list_does_not_fail(
+    admin_client: Client,
+) -> None:
+    bad = Schedule.objects.cron(tasks.nothing, "@daily")
+    Schedule.objects.filter(pk=bad.pk).update(expression="nonsense")
+    ScheduleFactory.create(task_name="shop.tasks.gone")
+    ScheduleFactory.create(kind="interval", interval=None)
+
+    page = text_of(admin_client, list_url(Schedule))
+
+    assert "&#x27;nonsense&#x27; is no cron expression" in page
+    assert "Task &#x27;shop.tasks.gone&#x27; is not registered" in page
+    for schedule in Schedule.objects.all():
+        assert "broken" in text_of(admin_client, page_url(schedule))
+
+
+def test_the_page_previews_ten_runs_and_says_where_clocks_are_changed(
+    admin_client: Client,
+) -> None:
+    schedule = Schedule.objects.cron(
+        tasks.nothing,
+        "30 2 * * *",
+        timezone="Europe/Berlin",
+        starts_at=datetime(2027, 3, 25, tzinfo=UTC),
+    )
+    page = text_of(admin_client, page_url(schedule))
+    assert page.count("<tr><th scope") == 10 + 1
+    assert "Sat 27 Mar 2027, 02:30:00" in page
+    assert "Sun 28 Mar 2027, 03:00:00" in page
+    assert "clocks go forward 1 h" in page
+
+
+def test_the_page_of_a_disabled_schedule_says_what_would_be(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create(enabled=False, next_at=None)
+    page = text_of(admin_client, page_url(schedule))
+    assert "It is not enabled: these would be its runs." in page
+    assert "/do/enable/" in page
+    assert "/do/disable/" not in page
+
+
+def test_arguments_are_for_those_who_may_see_payloads_and_secrets_for_nobody(
+    client_for: object, admin_client: Client
+) -> None:
+    schedule = Schedule.objects.interval(
+        tasks.echo, HOUR, args=["plainly"], kwargs={"token": "s3cr3t-token"}
+    )
+    page = text_of(admin_client, page_url(schedule))
+    assert "plainly" in page
+    assert "s3cr3t-token" not in page
+    other = client_for("view_schedule", "view_execution")  # type: ignore[operator]
+    assert "plainly" not in text_of(other, page_url(schedule))
+
+
+def test_disable_enable_and_skip_ask_first_and_are_written_down(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create()
+    assert "Disable 1 schedule" in asked(admin_client, schedule, "disable")
+    schedule.refresh_from_db()
+    assert schedule.enabled
+
+    assert done(admin_client, schedule, "disable", reason="noise") == "Disabled 1 schedule."
+    schedule.refresh_from_db()
+    assert (schedule.enabled, schedule.next_at) == (False, None)
+    assert done(admin_client, schedule, "enable") == "Enabled 1 schedule."
+    schedule.refresh_from_db()
+    before = schedule.next_at
+    assert before is not None
+    said = done(admin_client, schedule, "skip-next")
+    assert said == "Skipped the next run of 1 schedule."
+    schedule.refresh_from_db()
+    assert schedule.next_at == before + HOUR
+    assert log_of(schedule) == [
+        "Disabled 1 schedule. Reason: noise",
+        "Enabled 1 schedule.",
+        "Skipped the next run of 1 schedule.",
+    ]
+
+
+def test_run_now_makes_one_run(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create(enabled=False, next_at=None)
+    assert done(admin_client, schedule, "run") == "1 schedule runs now."
+    run = schedule.executions.get()
+    assert (run.tick_at, run.status) == (None, "scheduled")
+    assert "run now" in text_of(admin_client, page_url(schedule))
+
+
+def test_many_are_disabled_from_the_list_and_what_is_so_already_is_told(
+    admin_client: Client,
+) -> None:
+    rows = [ScheduleFactory.create(), ScheduleFactory.create(enabled=False, next_at=None)]
+    assert "Disable 1 schedule" in chosen(admin_client, rows, "disable").content.decode()
+    chosen(admin_client, rows, "disable", confirmed="yes")
+    assert not Schedule.objects.filter(enabled=True).exists()
+    assert [len(log_of(row)) for row in rows] == [1, 0]
+
+
+def test_what_has_ended_is_not_enabled_and_that_is_told(admin_client: Client) -> None:
+    schedule = Schedule.objects.once(tasks.nothing, now() + HOUR)
+    schedule.skip_next()
+    Schedule.objects.update(ends_at=now() - HOUR)
+    assert done(admin_client, schedule, "enable").startswith("Nothing was changed")
+
+
+def test_the_list_asks_the_same_for_few_and_many(admin_client: Client) -> None:
+    def make(count: int) -> None:
+        for schedule in ScheduleFactory.create_batch(count):
+            run_of(schedule, "succeeded")
+
+    make(3)
+    first = statements(admin_client, list_url(Schedule))
+    make(40)
+    assert len(statements(admin_client, list_url(Schedule))) == len(first) <= 8
