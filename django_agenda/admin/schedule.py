@@ -51,7 +51,7 @@ class ScheduleList(LeanList):
 class ScheduleAdmin(ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
-    list_display = ("label", "state", "rule", "next_runs", "last_run")
+    list_display = ("label", "state", "rule", "last_run", "next_runs")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "task_name", "=id")
     search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
@@ -127,13 +127,16 @@ class ScheduleAdmin(ActingAdmin):
         if not schedule.enabled or schedule.next_at is None or schedule.trouble:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         moment = now()
-        first, *rest = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        times = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        seconds = any(one.second for one in times)
+        first, *rest = (wording.time_tag(one, moment, seconds=seconds) for one in times)
         return format_html(
-            '<span class="ag-nowrap">{} <span class="ag-quiet">{}</span></span>'
-            '<span class="ag-sub">{}</span>',
-            wording.time_tag(first, moment),
-            wording.distance(first, moment),
-            format_html_join(" · ", "{}", ((wording.time_tag(one, moment),) for one in rest)),
+            '<span class="ag-nowrap">{}</span><span class="ag-sub">{}</span>{}',
+            first,
+            wording.distance(times[0], moment),
+            format_html_join(
+                "", '<span class="ag-sub ag-nowrap">{}</span>', ((one,) for one in rest)
+            ),
         )
 
     @admin.display(description=gettext_lazy("last run"))
@@ -147,5 +150,5 @@ class ScheduleAdmin(ActingAdmin):
             '<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
             self.url_of(run),
             states.of_execution(run, moment).badge,
-            wording.time_tag(run.due_at, moment),
+            wording.time_tag(run.due_at, moment, seconds=False),
         )
