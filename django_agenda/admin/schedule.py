@@ -6,12 +6,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_protect
 
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
@@ -24,6 +28,7 @@ from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
 from .paging import LeanList
+from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
 
 _SHOWN_TIMES = 3
@@ -77,9 +82,49 @@ class ScheduleAdmin(ActingAdmin):
         """Tell whether this user may enable, disable and skip; the row itself is shown only."""
         return self._may(request, "change_schedule")
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether this user may make schedules."""
+        return self._may(request, "add_schedule")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address at which a schedule is changed."""
+        address = path(
+            "<path:object_id>/edit/",
+            self.admin_site.admin_view(self.edit_view),
+            name="django_agenda_schedule_edit",
+        )
+        return [address, *super().get_urls()]
+
+    @method_decorator(csrf_protect)
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Make a schedule."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return edit(self, request, None)
+
+    @method_decorator(csrf_protect)
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Change a schedule; what code declares is changed there."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        row = self.seen_row(request, object_id)
+        if row is None:
+            return self._gone(request, object_id)
+        if row.is_declared:
+            raise PermissionDenied
+        return edit(self, request, row)
+
     def page_context(self, request: HttpRequest, row: Schedule) -> dict[str, Any]:
         """See schedule_page()."""
-        return {"page": schedule_page(self, request, row)}
+        name, may = "admin:django_agenda_schedule_edit", self.has_change_permission(request)
+        url = reverse(name, args=[row.pk], current_app=self.admin_site.name)
+        is_ours = may and not row.is_declared
+        return {"page": schedule_page(self, request, row), "edit_url": url if is_ours else ""}
 
     def _errand(
         self, request: HttpRequest, action: Action, rows: QuerySet[Any], **more: Any

@@ -93,7 +93,7 @@ def schedule_page(admin: ActingAdmin, request: HttpRequest, schedule: Schedule) 
         words=schedule.describe(),
         facts=_facts(schedule, moment),
         zone=_zone(schedule)[0],
-        times=_times(schedule, moment),
+        times=next_ticks(schedule, moment),
         runs=_runs(admin, schedule, moment) if admin.can_see(request, Execution) else None,
         payload=redaction.arguments(schedule) if may_see_payload(request) else None,
         buttons=[button(admin, schedule, action) for action in allowed],
@@ -109,7 +109,7 @@ def _zone(schedule: Schedule) -> tuple[str, tzinfo]:
         return timezone.get_current_timezone_name(), timezone.get_current_timezone()
 
 
-def _times(schedule: Schedule, moment: datetime) -> list[Time]:
+def next_ticks(schedule: Schedule, moment: datetime) -> list[Time]:
     """Return the next ticks; where the clock of the rule is changed before one, it says so."""
     try:
         ticks = schedule.next_times(_TIMES)

@@ -57,10 +57,19 @@ def test_the_list_and_the_page_fit(
 ) -> None:
     if size is not None:
         admin_page.set_viewport_size(size)  # type: ignore[arg-type]
-    for name, address in (("list", LIST), ("page", f"{LIST}{schedule.pk}/change/")):
+    for name, address in (
+        ("list", LIST),
+        ("form", f"{LIST}{schedule.pk}/edit/"),
+        ("page", f"{LIST}{schedule.pk}/change/"),
+    ):
         admin_page.goto(address)
         assert overflow(admin_page) <= 0
         assert "Morning report" in admin_page.inner_text("#content")
+        if name == "form":
+            admin_page.get_by_role("button", name="Preview").click()
+            admin_page.get_by_role("heading", name="Its next runs would be").wait_for()
+            assert overflow(admin_page) <= 0
+            assert not problems_of(admin_page)
         if folder := os.environ.get("AGENDA_SHOTS"):
             kind = "narrow" if size else "wide"
             admin_page.screenshot(path=f"{folder}/{name}-{kind}-{theme}.png", full_page=True)

@@ -29,6 +29,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "retrier": (*SEES, "retry_execution"),
     "enqueuer": (*SEES, "add_batch"),
     "scheduler": (*SEES, "change_schedule"),
+    "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
@@ -48,6 +49,8 @@ RIGHTS = {
     "skip-next": "scheduler",
     "run": "starter",
 }
+# Whose right each form needs; what was sent here is not right, so it is shown again.
+FORMS = {"define": "definer", "edit": "scheduler"}
 # What those who may see get for GET and for POST.
 PLAIN = {
     "changelist": (200, 200),
@@ -90,6 +93,9 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
         if model == "overview":
             yield Address(reverse(name), "live" if kind == "live" else model)
             continue
+        if model == "schedule" and kind == "add":
+            yield Address(reverse(name), "define")
+            continue
         if kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
             continue
@@ -112,6 +118,8 @@ def expected(address: Address, role: str, method: str) -> int:
         if RIGHTS[address.slug] != role:
             return DENIED
         return DONE if method == "POST" else ASKED
+    if address.kind in FORMS:
+        return ASKED if FORMS[address.kind] == role else DENIED
     if role in ("staff", "blind steerer"):
         return DENIED
     get, post = PLAIN[address.kind]
@@ -122,7 +130,7 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do"} - {"overview"}
+    assert kinds == {*PLAIN, "do", "edit"} - {"overview"}
     acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule)]
     slugs = {
         action.slug

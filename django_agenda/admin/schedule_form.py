@@ -1,0 +1,179 @@
+"""The form of a schedule: every error at its field, and nothing saved before all is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_agenda.exceptions import UnknownTask
+from django_agenda.models.schedule import Schedule
+from django_agenda.scheduling.definition import Definition, read_definition
+from django_agenda.tasks.payload import decode
+from django_agenda.tasks.registry import registered, resolve
+from django_agenda.timing.cron import Cron
+
+_QUOTED = re.compile(r"'(\w+)'")
+_LENGTHS = ("interval", "jitter", "over", "timeout")
+_COLUMNS = (
+    *("name", "description", "expression", "timezone", "kind", "starts_at", "ends_at", "max_runs"),
+    *("overlap", "misfire", "catch_up", "queue_name", "priority", "max_attempts", "enabled"),
+)
+
+
+class _Moment(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"step": 1}, format="%Y-%m-%dT%H:%M:%S")
+
+
+class _Seconds(forms.FloatField):
+    """Ask for a length of time in seconds."""
+
+    def clean(self, value: Any) -> Any:
+        """Return a timedelta, or None for nothing."""
+        seconds = super().clean(value)
+        try:
+            return None if seconds is None else timedelta(seconds=seconds)
+        except (OverflowError, ValueError) as error:
+            raise forms.ValidationError(_("This is too long.")) from error
+
+
+class ScheduleForm(forms.Form):
+    """Ask for everything that a schedule is made of."""
+
+    name = forms.CharField(label=_("Name"), max_length=255, required=False)
+    description = forms.CharField(label=_("Description"), max_length=10_000, required=False)
+    labels = forms.CharField(
+        label=_("Labels"), required=False, help_text=_("Words, with commas between them.")
+    )
+    task = forms.CharField(
+        label=_("Task"), max_length=255, help_text=_("Its dotted path: shop.tasks.send_report")
+    )
+    args = forms.CharField(label=_("Arguments"), required=False)
+    kwargs = forms.CharField(label=_("Keyword arguments"), required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=Schedule.Kind.choices)
+    expression = forms.CharField(label=_("Cron expression"), max_length=255, required=False)
+    timezone = forms.ChoiceField(
+        label=_("Time zone"), choices=lambda: [(key, key) for key in sorted(available_timezones())]
+    )
+    interval = _Seconds(label=_("Interval, in seconds"), required=False)
+    at = forms.DateTimeField(label=_("Moment"), required=False, widget=_Moment)
+    starts_at = forms.DateTimeField(label=_("From"), required=False, widget=_Moment)
+    ends_at = forms.DateTimeField(label=_("Until"), required=False, widget=_Moment)
+    max_runs = forms.IntegerField(label=_("Max runs"), required=False)
+    jitter = _Seconds(label=_("Jitter, in seconds"), required=False)
+    overlap = forms.ChoiceField(
+        label=_("If a run is alive"), choices=Schedule.Overlap.choices, initial="skip"
+    )
+    misfire = forms.ChoiceField(
+        label=_("Missed ticks"), choices=Schedule.Misfire.choices, initial="once"
+    )
+    catch_up = forms.IntegerField(label=_("At most so many"), initial=100)
+    over = _Seconds(label=_("Scatter over, in seconds"), required=False)
+    queue_name = forms.CharField(label=_("Queue"), max_length=64, required=False)
+    priority = forms.IntegerField(label=_("Priority"), required=False)
+    max_attempts = forms.IntegerField(label=_("Attempts"), required=False)
+    timeout = _Seconds(label=_("Time-out, in seconds"), required=False)
+    enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
+
+    def __init__(self, data: QueryDict | None, schedule: Schedule | None = None) -> None:
+        initial = {"timezone": timezone.get_default_timezone_name()}
+        initial |= _initial(schedule) if schedule is not None else {}
+        super().__init__(data, initial=initial, auto_id="ag-%s", label_suffix="")
+        self._schedule = schedule
+        self.definition: Definition | None = None
+        names = sorted(registered())
+        self.fields["task"].widget.attrs["list"] = "ag-tasks"
+        self.tasks = names
+        # What it is called with may be secret, so it is never shown here.
+        hint = _("JSON. Empty: none.") if schedule is None else _("JSON. Empty: as they are.")
+        self.fields["args"].help_text = self.fields["kwargs"].help_text = hint
+
+    def clean_task(self) -> str:
+        """Refuse what nothing answers to."""
+        try:
+            return resolve(self.cleaned_data["task"]).name
+        except (UnknownTask, ValueError) as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_args(self) -> Any:
+        """Read a list."""
+        return self._read("args", list)
+
+    def clean_kwargs(self) -> Any:
+        """Read an object."""
+        return self._read("kwargs", dict)
+
+    def clean(self) -> dict[str, Any]:
+        """Read the definition; an error is shown at the field that it names."""
+        given = super().clean() or self.cleaned_data
+        if self.errors:
+            return given
+        try:
+            self.definition = read_definition(given["task"], *self._rule(given), _options(given))
+        except (TypeError, ValueError) as error:
+            self.add_error(self._blamed(str(error)), str(error))
+        return given
+
+    def _rule(self, given: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+        if given["kind"] == Schedule.Kind.CRON:
+            try:
+                Cron(given["expression"], given["timezone"])
+            except ValueError as error:
+                raise ValueError(f"'expression': {error}") from None
+            return "cron", (given["expression"], given["timezone"])
+        if given["kind"] == Schedule.Kind.INTERVAL:
+            return "interval", (given["interval"],)
+        return "once", (given["at"],)
+
+    def _read(self, name: str, kind: type) -> Any:
+        text = self.cleaned_data[name].strip()
+        if not text:
+            return kind() if self._schedule is None else getattr(self._schedule, name)
+        try:
+            value = decode(text)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        if not isinstance(value, kind):
+            raise forms.ValidationError(_("This must be a JSON list, or a JSON object of names."))
+        return value
+
+    def _blamed(self, message: str) -> str | None:
+        found = _QUOTED.match(message)
+        return found[1] if found and found[1] in self.fields else None
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: given[name] or None for name in ("queue_name", *_LENGTHS[1:])}
+    plain = ("args", "kwargs", "name", "description", "enabled", "starts_at", "ends_at")
+    counts = ("max_runs", "overlap", "misfire", "catch_up", "priority", "max_attempts")
+    labels = [word.strip() for word in given["labels"].split(",") if word.strip()]
+    return {**rest, **{name: given[name] for name in (*plain, *counts)}, "labels": labels}
+
+
+def _initial(schedule: Schedule) -> dict[str, Any]:
+    terms = schedule.terms or {}
+    lengths = {"interval": schedule.interval, "jitter": schedule.jitter}
+    lengths |= {name: terms.get(name) for name in ("over", "timeout")}
+    return {
+        **{name: getattr(schedule, name) for name in _COLUMNS if getattr(schedule, name) != ""},
+        **dict(_in_seconds(lengths)),
+        "task": schedule.task_name,
+        "labels": ", ".join(schedule.labels),
+        "at": schedule.anchor if schedule.kind == Schedule.Kind.ONCE else None,
+    }
+
+
+def _in_seconds(lengths: dict[str, timedelta | None]) -> Iterator[tuple[str, float]]:
+    for name, length in lengths.items():
+        if length is not None:
+            yield name, length.total_seconds()
