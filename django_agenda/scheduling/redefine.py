@@ -21,6 +21,11 @@ def redefine(schedule: Schedule, definition: Definition) -> None:
     """
     using = schedule._state.db or "default"
     columns = {**definition.identity, **definition.options}
+    grid = ("kind", "interval", "starts_at")
+    is_same = all(columns.get(name) == getattr(schedule, name) for name in grid)
+    if is_same and schedule.kind == Schedule.Kind.INTERVAL:
+        # Whatever else has changed, it stays on its grid.
+        columns["anchor"] = schedule.anchor
     for name, value in columns.items():
         setattr(schedule, name, value)
     schedule.ended_at = None

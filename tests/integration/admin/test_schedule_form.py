@@ -120,6 +120,15 @@ def test_a_changed_rule_gives_another_next_run_and_keeps_the_runs(admin_client: 
     )
 
 
+def test_what_the_form_does_not_ask_for_stays_and_so_does_the_grid(admin_client: Client) -> None:
+    schedule = Schedule.objects.interval(tasks.echo, 3600, backoff=3, name="Report")
+    fields = {"kind": "interval", "interval": "3600", "args": "", "timeout": "5"}
+    assert send(admin_client, edit_url(schedule), **fields).status_code == 302
+    fresh = Schedule.objects.get()
+    assert fresh.terms == {"timeout": timedelta(seconds=5), "backoff": timedelta(seconds=3)}
+    assert (fresh.anchor, fresh.next_at) == (schedule.anchor, schedule.next_at)
+
+
 def test_what_another_schedule_says_already_is_refused(admin_client: Client) -> None:
     send(admin_client, reverse(ADD))
     other = Schedule.objects.cron(tasks.echo, "@daily", args=[1, 2], name="Report")
