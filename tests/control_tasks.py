@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 
-from django_agenda import current, task
+from django_agenda import Agenda, Call, current, schedule, schedule_many, task
 from tests.tasks import Refusal, append
 from tests.waiting import wait_until
 
@@ -150,3 +151,27 @@ async def say_who_async(seconds: float) -> list[Any]:
 
 async def _who() -> str:
     return str(current.execution.pk)
+
+
+@task
+def schedule_more(word: str) -> list[str]:
+    """Schedule one by itself, two together, and scatter two."""
+    later = timedelta(hours=1)
+    rows = [schedule(nothing_more, after=later)(word)]
+    rows += schedule_many([Call(nothing_more, (word,)), Call(nothing_more, (word,), key="k")])
+    batch = Agenda([Call(nothing_more, (word,))] * 2).scatter(over=later)
+    return [str(row.pk) for row in [*rows, *batch.executions.all()]]
+
+
+@task
+async def schedule_more_async(word: str) -> list[str]:
+    return await sync_to_async(schedule_more.call)(word)
+
+
+@task(atomic=True)
+def schedule_more_atomically(word: str) -> list[str]:
+    return schedule_more.call(word)
+
+
+@task
+def nothing_more(word: str | int) -> None: ...

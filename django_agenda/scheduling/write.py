@@ -14,6 +14,7 @@ from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import uuid7_hexes
 from django_agenda.models.schedule import Schedule
+from django_agenda.tasks.current import running_id
 from django_agenda.tasks.payload import encode_result
 
 COLUMNS = (
@@ -129,7 +130,7 @@ def write(
     """Insert one row a plan, as `scheduled`, in one statement; must run inside a transaction.
 
     The row of a key that is alive already is not written: its id is in `taken`. `ticks` are those
-    of the plans, one each, or none.
+    of the plans, one each, or none. What a body writes names it as its parent.
     """
     rows = _rows(using, plans, place)
     keyed = any(plan.key is not None for plan in plans)
@@ -138,6 +139,9 @@ def write(
         "callback_of": callback_of,
         "held_by": held_by,
     }
+    if callback_of is not None:
+        # Its batch has called it, not the body that was the last to end.
+        constants["parent"] = None
     for row, tick in zip(rows, ticks, strict=bool(ticks)):
         row.extend(_tick_values(using, tick))
     bulk.insert(
@@ -226,8 +230,10 @@ def _policies(task: Runnable, overrides: Overrides) -> tuple[Any, ...]:
 
 
 def _fixed(using: str, place: Place) -> dict[str, Any]:
-    created_at = bulk.moment_text(now(), connections[using])
-    return {**_UNTOUCHED, "batch": place.batch_id, "created_at": created_at}
+    connection = connections[using]
+    created_at = bulk.moment_text(now(), connection)
+    parent = Execution._meta.pk.get_db_prep_value(running_id(), connection)
+    return {**_UNTOUCHED, "batch": place.batch_id, "parent": parent, "created_at": created_at}
 
 
 def _left_out(using: str, rows: Sequence[Sequence[Any]]) -> set[str]:

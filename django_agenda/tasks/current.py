@@ -101,6 +101,12 @@ def running(context: Context) -> Iterator[None]:
         _context.reset(token)
 
 
+def running_id() -> str | None:
+    """Return the id of the execution whose body calls this, in hexadecimal; None elsewhere."""
+    context = _context.get(None)
+    return None if context is None else context.id
+
+
 class Current:
     """Tell a body which attempt it is; outside of one, every attribute raises OutsideTask."""
 

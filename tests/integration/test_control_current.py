@@ -132,3 +132,36 @@ def test_knowing_oneself_costs_no_statement(work: Work) -> None:
 
     assert len(queries) == 0
     assert Execution.objects.get().status == "scheduled"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        control_tasks.schedule_more,
+        control_tasks.schedule_more_async,
+        control_tasks.schedule_more_atomically,
+    ],
+)
+def test_what_a_body_schedules_names_it_as_its_parent(task: object, work: Work) -> None:
+    row = schedule(task)("w")
+    before = schedule(control_tasks.nothing_more, after=timedelta(hours=1))("before")
+
+    work()
+
+    made = Execution.objects.filter(parent=row)
+    assert sorted(str(one.pk) for one in made) == sorted(row.wait(1))
+    assert made.count() == 5
+    assert [Execution.objects.get(pk=one.pk).parent for one in (row, before)] == [None, None]
+
+
+def test_a_callback_has_no_parent_but_its_batch(work: Work) -> None:
+    calls = [Call(control_tasks.schedule_more_atomically, ("w",))]
+    batch = Agenda(calls).scatter(
+        start=now() - timedelta(hours=1),
+        over=timedelta(seconds=1),
+        on_complete=control_tasks.nothing_more,
+    )
+
+    work()
+
+    assert batch.callbacks.get().parent is None
