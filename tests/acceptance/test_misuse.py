@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
 from django_agenda import schedule
+from django_agenda.management.commands.run_agenda_worker import Command, read
 from tests import tasks
 from tests.waiting import wait_until
 
@@ -23,12 +25,44 @@ from .conftest import StartWorker
         (["--queue-name", "a,b", "--exclude-queues", "b,a"], "all of a, b are excluded"),
         (["--worker-id", ""], "1 to 120 printable characters"),
         (["--worker-id", "x" * 121], "1 to 120 printable characters"),
+        (["--heartbeat-file", "/nowhere/alive"], "there is no folder '/nowhere'"),
+        (["--heartbeat-file", "/tmp"], "must be a file, not the folder '/tmp'"),
     ],
     ids=str,
 )
 def test_a_worker_that_could_do_nothing_is_refused(arguments: list[str], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("run_agenda_worker", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_tasks": 0}, "--max-tasks: must be a whole number from 1, not '0'"),
+        ({"concurrency": "many"}, "--concurrency: must be a whole number from 1, not 'many'"),
+        ({"shutdown_timeout": -5}, "--shutdown-timeout: must be more than 0 seconds, not '-5'"),
+        ({"queue_name": ["MAIL"]}, "--queue-name: A queue name must be"),
+        ({"worker_id": "a\nb"}, "--worker-id: must be 1 to 120 printable characters"),
+        ({"heartbeat_file": "/nowhere/alive"}, "--heartbeat-file: there is no folder '/nowhere'"),
+    ],
+    ids=str,
+)
+def test_an_option_from_python_is_checked_like_one_of_the_command_line(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("run_agenda_worker", burst=True, **options)
+
+
+def test_an_option_from_python_may_be_text_or_the_value_itself() -> None:
+    given = vars(Command().create_parser("manage.py", "run_agenda_worker").parse_args([]))
+    five = timedelta(seconds=5)
+
+    as_text = read({**given, "max_tasks": "3", "shutdown_timeout": "5", "max_memory": "2K"})
+    as_values = read({**given, "max_tasks": 3, "shutdown_timeout": five, "max_memory": 2048})
+
+    for options in (as_text, as_values):
+        assert (options.max_tasks, options.shutdown_timeout, options.max_memory) == (3, five, 2048)
 
 
 def test_a_status_without_a_pause_is_refused() -> None:

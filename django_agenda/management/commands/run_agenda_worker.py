@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         add("--max-tasks", type=positive, metavar="N", help="stop after so many executions")
         add("--shutdown-timeout", type=seconds, metavar="S", help="seconds to wait for bodies")
         add("--autoreload", action="store_true", help="start again when code has changed")
-        add("--heartbeat-file", type=Path, metavar="PATH", help="touch it while work goes on")
+        add("--heartbeat-file", type=file, metavar="PATH", help="touch it while work goes on")
         add("--worker-id", type=name, metavar="NAME", help="the worker's name (default: host:pid)")
 
     def check(self, *args: Any, **options: Any) -> None:
@@ -97,12 +98,11 @@ class Command(BaseCommand):
 
 def read(options: dict[str, Any]) -> Options:
     """Return the options as the worker wants them; what was not given has its default."""
+    options = {name: checked(name, value) for name, value in options.items()}
     settings = get_settings()
     cpu = options["cpu_processes"]
-    memory = options["max_memory"]
-    file = options["heartbeat_file"]
     try:
-        served = Queues(wanted(options["queue_name"]), wanted(options["exclude_queues"]))
+        served = Queues(options["queue_name"], options["exclude_queues"])
     except ValueError as error:
         raise CommandError(f"{error}.") from None
     return Options(
@@ -110,13 +110,40 @@ def read(options: dict[str, Any]) -> Options:
         processes=options["processes"] or 1,
         concurrency=options["concurrency"] or settings.CONCURRENCY,
         cpu_processes=(os.cpu_count() or 1) if cpu is None else cpu,
-        max_memory=size(memory) if isinstance(memory, str) else memory,
+        max_memory=options["max_memory"],
         burst=options["burst"],
         max_tasks=options["max_tasks"],
         shutdown_timeout=options["shutdown_timeout"] or settings.SHUTDOWN_TIMEOUT,
-        heartbeat_file=None if file is None else Path(file),
+        heartbeat_file=options["heartbeat_file"],
         worker_id=options["worker_id"],
     )
+
+
+def checked(option: str, value: Any) -> Any:
+    """Return an option as its parser gives it: call_command() hands on what it was given."""
+    reader = _readers().get(option)
+    if reader is None or value is None or isinstance(value, timedelta):
+        return value
+    text = ",".join(value) if isinstance(value, list | tuple) else str(value)
+    try:
+        return reader(text) if text or not isinstance(value, list | tuple) else []
+    except ArgumentTypeError as error:
+        raise CommandError(f"--{option.replace('_', '-')}: {error}") from None
+
+
+def _readers() -> dict[str, Callable[[str], Any]]:
+    return {
+        "queue_name": queues,
+        "exclude_queues": queues,
+        "processes": positive,
+        "concurrency": positive,
+        "cpu_processes": natural,
+        "max_memory": size,
+        "max_tasks": positive,
+        "shutdown_timeout": seconds,
+        "heartbeat_file": file,
+        "worker_id": name,
+    }
 
 
 def queues(text: str) -> list[str]:
@@ -128,11 +155,6 @@ def queues(text: str) -> list[str]:
         return [name if name == EVERY else check_queue_name(name) for name in names]
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
-
-
-def wanted(option: list[str] | str) -> list[str]:
-    """Return an option as its parser gives it, also when call_command() was given plain text."""
-    return queues(option) if isinstance(option, str) else option
 
 
 def positive(text: str) -> int:
@@ -154,6 +176,16 @@ def name(text: str) -> str:
     if not 1 <= len(text) <= LONGEST_NAME or not text.isprintable():
         raise ArgumentTypeError(f"must be 1 to {LONGEST_NAME} printable characters, not {text!r}")
     return text
+
+
+def file(text: str) -> Path:
+    """Read the path of a file; where its folder is lacking nobody would ever find it."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
+    if path.is_dir():
+        raise ArgumentTypeError(f"must be a file, not the folder {text!r}")
+    return path
 
 
 def size(text: str) -> int:
