@@ -40,6 +40,8 @@ class Agenda:
                 raise ValueError(
                     f"An agenda of an iterator needs a 'count' of its calls, not {count!r}"
                 )
+            if count >= 2**31:
+                raise ValueError(f"'count' must be less than 2**31, not {count}")
             self._stream = calls
         else:
             self._calls = list(calls)

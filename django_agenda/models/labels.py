@@ -10,6 +10,8 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import GreaterThan
 
+from django_agenda.tasks.call import is_storable
+
 Q = TypeVar("Q", bound="QuerySet[Any]")
 
 
@@ -18,6 +20,8 @@ def having_labels(rows: Q, labels: Sequence[str]) -> Q:
     for label in labels:
         if not isinstance(label, str):
             raise TypeError(f"A label must be a text, not {label!r}")
+        if not is_storable(label):
+            raise ValueError(f"No label holds a NUL or half of a surrogate pair: {label!r}")
         text = json.dumps(label, ensure_ascii=False)
         # SQLite's LIKE ignores the case of letters, and so does MariaDB's INSTR; both together
         # are exact everywhere.

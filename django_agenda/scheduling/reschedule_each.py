@@ -14,6 +14,7 @@ from django_agenda.conf import get_settings
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
+from django_agenda.tasks.call import is_storable
 
 from .change import Ids
 from .moments import aware
@@ -22,6 +23,8 @@ from .move import move
 
 def reschedule_each(executions: QuerySet[Execution], moments: Mapping[Any, datetime]) -> int:
     """See ExecutionQuerySet.reschedule_each(); those that have ended, or run, are passed over."""
+    if not isinstance(moments, Mapping):
+        raise TypeError(f"The moments must be a dict by key or id, not {moments!r}")
     wanted = {name: aware(f"moments[{name!r}]", moment) for name, moment in moments.items()}
     return in_transaction(executions.db, partial(_reschedule, executions, wanted))
 
@@ -45,7 +48,7 @@ Found = dict[Any, list[tuple[UUID, int | None]]]
 def _find(executions: QuerySet[Execution], names: list[Any]) -> Found:
     """Return the row of each name; of a key whose executions have all ended, none."""
     found: Found = {}
-    keys = [name for name in names if isinstance(name, str)]
+    keys = [name for name in names if isinstance(name, str) and is_storable(name)]
     for live_key, id_, expires_ms in _rows(executions, "live_key", keys, "pk", "expires_ms"):
         found[live_key] = [(id_, expires_ms)]
     keys = [key for key in keys if key not in found]

@@ -19,7 +19,7 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.signals import batch_scattered
-from django_agenda.tasks.call import Call, check_key, labels_text, point_at
+from django_agenda.tasks.call import Call, check_key, is_storable, labels_text, point_at
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 from django_agenda.tasks.task import Task, check_priority, check_queue_name
@@ -61,6 +61,10 @@ class Options:
             raise TypeError(f"'name' must be a text, not {name!r}")
         if len(name) > 255:
             raise ValueError(f"'name' must have at most 255 characters, not {len(name)}")
+        if not is_storable(name):
+            raise ValueError(
+                f"'name' must hold no NUL and no half of a surrogate pair: {name!r:.80}"
+            )
         labels_text(labels)
         callbacks = {
             event: "" if rest[event] is None else resolve(rest[event]).name
@@ -69,7 +73,7 @@ class Options:
         columns: dict[str, Any] = {"name": name, "key": check_key(key), **callbacks}
         columns["labels"] = list(labels)
         columns["max_failures"] = check_max_failures(max_failures)
-        columns |= {"jitter": rest["jitter"], "seed": _check_seed(rest["seed"])}
+        columns |= {"jitter": _check_jitter(rest["jitter"]), "seed": _check_seed(rest["seed"])}
         columns["strategy"] = strategy if isinstance(strategy, str) else _name_of(strategy)
         overrides = Overrides(
             queue_name=None if queue_name is None else check_queue_name(queue_name),
@@ -241,6 +245,12 @@ def _tell(using: str, batch_id: int, callbacks: list[Entry], told: list[BrokerUn
         told.append(error)
     batch = Batch.objects.using(using).filter(pk=batch_id).first()
     batch_scattered.send_robust(Batch, batch=batch)
+
+
+def _check_jitter(jitter: timedelta | None) -> timedelta | None:
+    if jitter is not None and jitter >= timedelta(microseconds=2**63):
+        raise ValueError(f"'jitter' is too long: {jitter!r}")
+    return jitter
 
 
 def _check_seed(seed: int | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from django_agenda.tasks.registry import resolve
 
 from .cancel import cancel_waiting
 from .enqueue import enqueue, entry_of, refuse
+from .moments import aware
 from .write import Plan, write
 
 # Each further try means that another process took or freed the key in between.
@@ -137,7 +138,7 @@ def _plan(call: Call, moment: datetime) -> Plan:
     args, kwargs = encode_arguments(
         call.args, call.kwargs, max_bytes=get_settings().MAX_PAYLOAD_BYTES
     )
-    due_at = moment if call.at is None else _aware(call.at)
+    due_at = moment if call.at is None else aware("at", call.at)
     return Plan(task, args, kwargs, check_key(call.key), labels_text(call.labels), due_at)
 
 
@@ -208,12 +209,4 @@ def _due_at(at: datetime | None, after: timedelta | float | None) -> datetime | 
             return None if wait is None else now() + wait
         except OverflowError:
             raise ValueError(f"'after' leads past the year 9999: {after!r}") from None
-    return None if at is None else _aware(at)
-
-
-def _aware(at: datetime) -> datetime:
-    if not isinstance(at, datetime):
-        raise TypeError(f"'at' must be an aware datetime, not {at!r}")
-    if at.utcoffset() is None:
-        raise ValueError(f"'at' must be an aware datetime, {at!r} is naive")
-    return at.astimezone(UTC)
+    return None if at is None else aware("at", at)

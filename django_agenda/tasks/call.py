@@ -51,7 +51,7 @@ def check_key(key: str | None) -> str | None:
         raise TypeError(f"'key' must be a text, not {key!r}")
     if not 1 <= len(key) <= MAX_KEY:
         raise ValueError(f"'key' must have 1 to {MAX_KEY} characters, not {len(key)}")
-    if not _is_storable(key):
+    if not is_storable(key):
         raise ValueError(f"'key' must hold no NUL and no half of a surrogate pair: {key!r:.80}")
     return key
 
@@ -65,7 +65,7 @@ def labels_text(*groups: Sequence[str]) -> str:
         for label in group:
             if not isinstance(label, str):
                 raise TypeError(f"A label must be a text, not {label!r}")
-            if not 1 <= len(label) <= MAX_LABEL or not _is_storable(label):
+            if not 1 <= len(label) <= MAX_LABEL or not is_storable(label):
                 raise ValueError(
                     f"A label must have 1 to {MAX_LABEL} printable characters: {label!r:.80}"
                     f" has {len(label)}"
@@ -74,5 +74,6 @@ def labels_text(*groups: Sequence[str]) -> str:
     return json.dumps(list(labels), ensure_ascii=False) if labels else ""
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Tell whether every database takes it: no NUL, and no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

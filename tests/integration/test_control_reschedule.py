@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -259,11 +260,11 @@ def test_what_has_ended_or_runs_is_passed_over(living_worker: Worker, work: Work
     record(DEFAULT, living_worker, [outcome(one)])
 
 
-@pytest.mark.parametrize("name", ["nobody", UUID(int=7), str(UUID(int=7))])
+@pytest.mark.parametrize("name", ["nobody", UUID(int=7), str(UUID(int=7)), "a\0b", "\ud800"])
 def test_an_unknown_name_is_refused_and_nothing_is_changed(name: Any) -> None:
     row = schedule(tasks.plain, at=START, key="a")()
 
-    with pytest.raises(ValueError, match=str(name)):
+    with pytest.raises(ValueError, match=f"^There is no execution .* {re.escape(repr(name))}$"):
         Execution.objects.reschedule_each({"a": LATER, name: LATER})
 
     row.refresh_from_db()
@@ -281,6 +282,12 @@ def test_a_wrong_moment_is_refused_and_nothing_is_changed(moment: datetime) -> N
     row.refresh_from_db()
     other.refresh_from_db()
     assert (row.due_at, other.due_at) == (START, START)
+
+
+@pytest.mark.parametrize("moments", [[LATER], None, "a"])
+def test_moments_that_are_no_dict_are_a_type_error(moments: Any) -> None:
+    with pytest.raises(TypeError, match="must be a dict by key or id, not"):
+        Execution.objects.reschedule_each(moments)
 
 
 def test_a_thing_that_is_no_name_is_a_type_error() -> None:

@@ -289,6 +289,9 @@ def test_over_must_be_positive_even_for_an_empty_agenda(
         {"expires": -1},
         {"expires": float("nan")},
         {"name": "x" * 256},
+        {"name": "a\0b"},
+        {"name": "\ud800"},
+        {"jitter": timedelta.max},
         {"key": ""},
         {"key": "x" * 256},
         {"labels": ["x" * 65]},
@@ -460,7 +463,7 @@ def test_a_generator_needs_its_count() -> None:
         Agenda(calls(3))
 
 
-@pytest.mark.parametrize("count", [-1, True, 2.0, "3"])
+@pytest.mark.parametrize("count", [-1, True, 2.0, "3", 2**31])
 def test_a_count_must_be_a_whole_number(count: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         Agenda(calls(3), count=count)

@@ -63,6 +63,8 @@ def test_a_zone_is_carried_over_to_utc() -> None:
     ("options", "error"),
     [
         ({"at": datetime(2030, 1, 1)}, ValueError),
+        ({"at": datetime.max.replace(tzinfo=timezone(-HOUR))}, ValueError),
+        ({"at": datetime.min.replace(tzinfo=timezone(HOUR))}, ValueError),
         ({"at": "tomorrow"}, TypeError),
         ({"at": START, "after": HOUR}, ValueError),
         ({"after": -1}, ValueError),
@@ -263,6 +265,12 @@ def test_a_result_can_be_awaited(work: Work) -> None:
 
 
 # --- query sets ---
+
+
+@pytest.mark.parametrize("label", ["a\0b", "\ud800"])
+def test_a_label_that_cannot_be_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="No label holds"):
+        Execution.objects.labelled(label)
 
 
 def test_query_sets_name_what_people_ask_for(work: Work) -> None:
