@@ -16,12 +16,13 @@ class Misfires:
     """Apply MISFIRE after an outage; in every other case what is overdue is a backlog, and runs.
 
     It was an outage when no worker has lived through the last MISFIRE_AFTER as this one starts,
-    or when the database did not answer this one for that long.
+    or when the database did not answer this one for that long. What is shorter than WORKER_TTL is
+    none, whatever MISFIRE_AFTER says: workers are silent between two heartbeats, too.
     """
 
     def __init__(self, using: str, settings: Settings, worker: Callable[[], Worker]) -> None:
         self._using = using
-        self._after = settings.MISFIRE_AFTER
+        self._after = max(settings.MISFIRE_AFTER, settings.WORKER_TTL)
         self._worker = worker
         self._applies = settings.MISFIRE != "run"
         self._is_new = self._applies

@@ -267,6 +267,30 @@ def test_an_outage_is_when_no_worker_lived_through_it(
     batch.cancel()
 
 
+def test_the_time_between_two_heartbeats_is_no_outage(configure: Configure) -> None:
+    from django_agenda.conf import get_settings
+
+    configure(MISFIRE="skip", MISFIRE_AFTER=3, WORKER_TTL=30)
+    seconds = timedelta(seconds=1)
+    Worker.objects.create(
+        name="other",
+        hostname="h",
+        pid=1,
+        started_at=now() - HOUR,
+        beat_at=now() - 4 * seconds,
+        status="stopped",
+    )
+    batch = long_overdue()
+    misfires = Misfires(DEFAULT, get_settings(), Worker)
+
+    misfires.settle()
+    misfires.note_silence(5)
+    misfires.settle()
+
+    assert statuses(batch)[0] == "scheduled"
+    batch.cancel()
+
+
 def test_a_database_that_was_away_that_long_was_an_outage(configure: Configure) -> None:
     from django_agenda.conf import get_settings
 
