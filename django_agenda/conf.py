@@ -12,6 +12,9 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+# From now both ways this stays within the years that a datetime knows.
+LONGEST = timedelta(days=365_250)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -140,9 +143,17 @@ def _read(key: Any, value: Any) -> Any:
         raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be {expected}, not {value!r}.")
     if not value or (kind is not str and value < kind(0)):
         raise ImproperlyConfigured(f"DJANGO_AGENDA[{key!r}] must be positive, not {wish!r}.")
+    _check_most(key, value)
+    return value
+
+
+def _check_most(key: str, value: Any) -> None:
+    if isinstance(value, timedelta) and value > LONGEST:
+        raise ImproperlyConfigured(
+            f"DJANGO_AGENDA[{key!r}] must be at most a thousand years, not {value!r}."
+        )
     if key == "CHUNK_SIZE" and value > 5000:
         raise ImproperlyConfigured(f"DJANGO_AGENDA['CHUNK_SIZE'] must be 1 to 5000, not {value}.")
-    return value
 
 
 def _in_seconds(key: str, seconds: float) -> timedelta:

@@ -6,6 +6,8 @@ import re
 from argparse import ArgumentTypeError
 from datetime import timedelta
 
+from django_agenda.conf import LONGEST
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
@@ -16,9 +18,12 @@ def duration(text: str) -> timedelta:
     if found is None:
         raise ArgumentTypeError(f"must be a number and one of s, m, h, d, w, as in 30d: {text!r}")
     try:
-        return timedelta(**{_UNITS[found[2]]: float(found[1])})
+        wait = timedelta(**{_UNITS[found[2]]: float(found[1])})
     except OverflowError:
-        raise ArgumentTypeError(f"is too long: {text!r}") from None
+        wait = timedelta.max
+    if wait > LONGEST:
+        raise ArgumentTypeError(f"must be at most a thousand years, not {text!r}")
+    return wait
 
 
 def period(text: str) -> timedelta:

@@ -318,6 +318,12 @@ def test_an_age_needs_a_unit(age: str) -> None:
         command(f"--older-than={age}")
 
 
+@pytest.mark.parametrize("age", ["365251d", "2000000d", "99999999999w"])
+def test_an_age_that_no_row_can_have_is_refused(age: str) -> None:
+    with pytest.raises(CommandError, match="at most a thousand years"):
+        command(f"--older-than={age}")
+
+
 def test_pruning_beside_a_busy_worker_loses_no_count() -> None:
     batches = []
     with RunningWorker():

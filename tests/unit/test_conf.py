@@ -42,6 +42,17 @@ def test_a_retention_is_a_positive_duration(settings: Any, key: str, value: Any)
         get_settings()
 
 
+@pytest.mark.parametrize("value", [timedelta(days=365_251), timedelta.max, 10.0**13])
+@pytest.mark.parametrize("key", [*OPTIONAL, "MISFIRE", "MISFIRE_AFTER", "UNKNOWN_TASK_TTL"])
+def test_a_duration_of_more_than_a_thousand_years_is_refused(
+    settings: Any, key: str, value: Any
+) -> None:
+    configure(settings, **{key: value})
+
+    with pytest.raises(ImproperlyConfigured, match=f"{key}.* at most a thousand years"):
+        get_settings()
+
+
 def test_other_settings_cannot_be_none(settings: Any) -> None:
     configure(settings, HEARTBEAT=None)
 
