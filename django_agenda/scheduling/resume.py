@@ -18,7 +18,7 @@ from .enqueue import enqueue_batch
 from .hold import hold, release
 from .mark import mark_resumed
 from .moments import check_over, spread_over
-from .move import move
+from .move import check_reach, move
 from .settle import settle, sweep
 
 
@@ -85,5 +85,7 @@ def _untold(using: str, batch_id: int) -> int:
 
 def _spread(using: str, rows: QuerySet[Execution], over: timedelta) -> None:
     moment = now()
-    ids = collect(rows.filter(due_at__lte=moment), "due_at", "pk")
+    overdue = rows.filter(due_at__lte=moment)
+    check_reach(overdue, moment, over)
+    ids = collect(overdue, "due_at", "pk")
     move(using, ids, spread_over(len(ids), moment, over))

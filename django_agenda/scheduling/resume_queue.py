@@ -19,7 +19,7 @@ from django_agenda.tasks.task import check_queue_name
 from .change import Changed, carry_out, collect
 from .enqueue import entry_of
 from .moments import check_over, spread_over
-from .move import move
+from .move import check_reach, move
 
 
 def resume_queue(queue_name: str, over: timedelta | None = None) -> bool:
@@ -39,6 +39,8 @@ def resume_queue(queue_name: str, over: timedelta | None = None) -> bool:
     overdue = Execution.objects.using(using).filter(
         queue_name=queue_name, status__in=Execution.WAITING, held_by="", due_at__lte=moment
     )
+    if over is not None:
+        check_reach(overdue, moment, over)
     ids = collect(overdue, "due_at", "pk")
     if over is not None:
         move(using, ids, spread_over(len(ids), moment, over))

@@ -13,12 +13,14 @@ from django.db import IntegrityError, connections, transaction
 from django.db.models import Case, F, QuerySet, Value, When
 
 from django_agenda.broker.entry import Entry, due_ms
+from django_agenda.clock import now
 from django_agenda.models import bulk
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 from .change import Changed, carry_out, collect, with_moments
 from .moments import at_once_or_over, check_over
+from .move import check_reach
 
 _COLUMNS = ("id", "due_at", "expires_at")
 _CHANGES: dict[str, str | Value] = {
@@ -58,10 +60,11 @@ class _Reopened(NamedTuple):
 
 def retry(executions: QuerySet[Execution], over: timedelta | None = None) -> int:
     """See ExecutionQuerySet.retry()."""
-    if over is not None:
-        check_over(over)
     using = executions.db
-    ids = collect(executions.filter(status__in=Execution.RETRYABLE), "due_at", "pk")
+    ended = executions.filter(status__in=Execution.RETRYABLE)
+    if over is not None:
+        check_reach(ended, now(), check_over(over))
+    ids = collect(ended, "due_at", "pk")
     moments = at_once_or_over(len(ids), over)
     return carry_out(using, with_moments(ids, moments), partial(_retry, using))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 
-from django_agenda import Agenda, Call, schedule
+from django_agenda import Agenda, Call, pause_queue, resume_queue, schedule
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution, Worker
 from django_agenda.worker.claims import claim
@@ -381,3 +381,30 @@ def test_a_claim_refuses_what_was_put_off_meanwhile(living_worker: Worker) -> No
     claimed = claim(DEFAULT, living_worker, [row.pk.hex], moment=now(), starts=0.0, horizon=now())
 
     assert claimed.claims == []
+
+
+@pytest.mark.parametrize("verb", ["resume", "resume_queue", "retry"])
+def test_a_spread_on_which_something_would_expire_after_9999_is_refused(verb: str) -> None:
+    millennia = timedelta(days=365 * 3000)
+    rows = [schedule(tasks.mail, at=now() - HOUR)() for _ in range(2)]
+    Execution.objects.update(expires_ms=millennia // timedelta(milliseconds=1))
+    found = Execution.objects.filter(pk__in=[row.pk for row in rows])
+    prepare: dict[str, Any] = {
+        "resume": found.pause,
+        "resume_queue": lambda: pause_queue(rows[0].queue_name),
+        "retry": found.cancel,
+    }
+    do: dict[str, Any] = {
+        "resume": found.resume,
+        "resume_queue": lambda over: resume_queue(rows[0].queue_name, over=over),
+        "retry": found.retry,
+    }
+    prepare[verb]()
+    before = list(found.order_by("pk").values())
+
+    with pytest.raises(ValueError, match="beyond the years 1 to 9999"):
+        do[verb](over=timedelta(days=365 * 7000))
+
+    assert list(found.order_by("pk").values()) == before
+    found.cancel()
+    resume_queue(rows[0].queue_name)
