@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -85,6 +88,25 @@ def test_a_command_without_a_database_says_so_in_a_sentence(command: str) -> Non
         call_command(*command.split())
 
     assert said.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command", ["agenda_status", "agenda_reconcile", "agenda_prune --older-than=1d"]
+)
+def test_a_command_without_a_server_says_so_before_any_check_asks_it(command: str) -> None:
+    nowhere = {"AGENDA_TEST_DB": "postgres", "AGENDA_TEST_DB_HOST": "/nowhere"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "django", *command.split()],
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith("CommandError: The database cannot be used: ")
 
 
 def test_a_worker_without_tables_names_the_command_that_makes_them(
