@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, Unpack
 
+from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
 from django_agenda.timing.cron import Cron
 
+from .payload import encode_arguments
 from .registry import register
-from .task import Task
+from .task import Task, check_priority, check_queue_name
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,9 +88,23 @@ def _declaring(
     if unknown:
         raise TypeError(f"A schedule has no option {min(unknown)!r}")
 
+    _check(options)
+
     def declare(function: Callable[P, R]) -> Task[P, R]:
         task = function if isinstance(function, Task) else register(Task(function))
         _declared.append(Declaration(task, kind, rule, options))
         return task
 
     return declare
+
+
+def _check(options: ScheduleOptions) -> None:
+    """Refuse at once what needs no database to be known as wrong."""
+    if (queue_name := options.get("queue_name")) is not None:
+        check_queue_name(queue_name)
+    if (priority := options.get("priority")) is not None:
+        check_priority(priority)
+    given = options.get
+    Terms.read(timeout=given("timeout"), backoff=given("backoff"), over=given("over"))
+    read_duration("jitter", given("jitter"))
+    encode_arguments(options.get("args", ()), options.get("kwargs", {}))

@@ -120,6 +120,12 @@ def test_a_bad_rule_is_refused_where_it_is_written() -> None:
         cron("@daily", timezone="Mars/Base")
     with pytest.raises(TypeError, match="colour"):
         every(HOUR, colour="red")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="101"):
+        every(HOUR, priority=101)
+    with pytest.raises(ValueError, match="over"):
+        every(HOUR, over=-1)
+    with pytest.raises(TypeError, match="args"):
+        every(HOUR, args=[{1}])
     with pytest.raises(ValueError, match="not defined at the top"):
         every(HOUR)(_inner())
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.db.models import F
 
 from django_agenda.clock import now
 from django_agenda.models import Execution, Schedule
@@ -132,6 +133,24 @@ def test_a_schedule_that_was_disabled_meanwhile_is_not_fired(
     assert schedule.next_at is None
 
 
+def test_a_schedule_that_was_changed_meanwhile_is_read_again(
+    fire: Fire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = hourly()
+    make_due(schedule)
+    from django_agenda.scheduling import tick
+
+    def change_first(using: str, firings: object) -> int:
+        Schedule.objects.update(args=[9], version=F("version") + 1)
+        return real(using, firings)  # type: ignore[arg-type]
+
+    real = tick._fire_all
+    with monkeypatch.context() as patch:
+        patch.setattr(tick, "_fire_all", change_first)
+        assert fire(schedule) == []
+    assert [run.args for run in fire(schedule)] == [[9]]
+
+
 def test_what_runs_once_disables_itself(fire: Fire) -> None:
     schedule = Schedule.objects.once(tasks.nothing, now() - MINUTE)
     [run] = fire(schedule)
@@ -165,6 +184,10 @@ def test_a_tick_that_was_fired_is_not_fired_again_when_a_clock_was_set_back(fire
     fire(schedule)
     Schedule.objects.update(next_at=tick)
     assert len(fire(schedule)) == 1
+    schedule.executions.update(tick_at=tick - HOUR)
+    Schedule.objects.update(next_at=tick)
+    assert len(fire(schedule)) == 1
+    schedule.executions.update(tick_at=tick)
     Schedule.objects.update(next_at=tick, last_at=None)
     assert len(fire(schedule)) == 1
     assert (schedule.error, schedule.enabled) == ("", True)
