@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import F
 
 from django_agenda.clock import now
@@ -351,3 +351,14 @@ def test_a_run_that_the_broker_does_not_take_is_found_later(
     assert work() == 0
     run.refresh_from_db()
     assert run.status == "succeeded"
+
+
+def test_the_next_tick_and_what_is_due_are_read_from_an_index() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("other planners read few rows from the table itself")
+    ticking = Schedule.objects.filter(next_at__isnull=False).order_by("next_at")[:1]
+    due = Schedule.objects.filter(next_at__lte=now()).order_by("next_at")[:1000]
+    alive = Execution.objects.filter(schedule__in=[1, 2], finished_at=None, status="running")
+    assert "USING INDEX agenda_schedule_next" in ticking.explain()
+    assert "USING INDEX agenda_schedule_next" in due.explain()
+    assert "USING INDEX agenda_exec_schedule" in alive.explain()
