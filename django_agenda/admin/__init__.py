@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from .batch import BatchAdmin
+from .errors.view import ErrorGroupAdmin
 from .execution import ExecutionAdmin
 from .overview.view import OverviewAdmin
 from .schedule import ScheduleAdmin
 from .worker import WorkerAdmin
 
-__all__ = ["BatchAdmin", "ExecutionAdmin", "OverviewAdmin", "ScheduleAdmin", "WorkerAdmin"]
+__all__ = [
+    "BatchAdmin",
+    "ErrorGroupAdmin",
+    "ExecutionAdmin",
+    "OverviewAdmin",
+    "ScheduleAdmin",
+    "WorkerAdmin",
+]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.rollup import rollup_of
 
@@ -43,6 +44,7 @@ class FailureRow:
     spark: SafeString
     url: str
     sample_url: str
+    group_url: str
     buttons: list[Button]
 
 
@@ -56,8 +58,16 @@ def failure_rows(
     if batch.rollup:
         found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)
+    errors_url = admin.list_url(ErrorGroup) if admin.can_see(request, ErrorGroup) else ""
     rows = [
-        _row(admin, subject, group, buttons, may_follow=may_follow and not group.is_pruned)
+        _row(
+            admin,
+            subject,
+            group,
+            buttons,
+            may_follow=may_follow and not group.is_pruned,
+            errors_url="" if group.is_pruned else errors_url,
+        )
         for group in found.groups
     ]
     return rows, found.more
@@ -70,6 +80,7 @@ def _row(
     buttons: BatchButtons,
     *,
     may_follow: bool,
+    errors_url: str,
 ) -> FailureRow:
     sample, batch = group.sample, subject.batch
     slug = _SLUGS.get(sample.failed_stage, "failed")
@@ -90,5 +101,6 @@ def _row(
         spark=charts.spark({slug: group.line}),
         url=f"{admin.list_url(Execution)}?{query}" if may_follow else "",
         sample_url=admin.url_of(sample) if may_follow else "",
+        group_url=f"{errors_url}?{urlencode({'error': group.fingerprint})}" if errors_url else "",
         buttons=[] if group.is_pruned else buttons.of_group(group),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .attempt import Attempt
 from .batch import Batch
+from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
 from .overview import Overview
@@ -14,6 +15,7 @@ from .worker import Worker
 __all__ = [
     "Attempt",
     "Batch",
+    "ErrorGroup",
     "Execution",
     "Fleet",
     "Overview",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,13 +44,19 @@ class BatchRows:
 
 
 def batch_tables(
-    scope: Scope, moment: datetime, url_of: Callable[[Batch], str]
+    scope: Scope,
+    moment: datetime,
+    url_of: Callable[[Batch], str],
+    ignored: Mapping[tuple[int, str], int],
 ) -> tuple[BatchRows, BatchRows]:
-    """Return those that need attention, the worst first, and the others that have not ended."""
+    """Return those that need attention, the worst first, and the others that have not ended.
+
+    `ignored` has, by batch and status, how many of its failures are of a kind that is ignored.
+    """
     trouble: list[tuple[int, Batch, list[tuple[State, str]]]] = []
     others: list[Batch] = []
     for batch in scope.batches:
-        found = _reasons(batch, moment)
+        found = _reasons(batch, moment, ignored)
         if found:
             trouble.append((min(weight for weight, _state, _words in found), batch, _said(found)))
         elif not batch.is_finished:
@@ -69,7 +75,9 @@ def _said(found: list[tuple[int, State, str]]) -> list[tuple[State, str]]:
     return [(state, words) for _weight, state, words in sorted(found, key=lambda one: one[0])]
 
 
-def _reasons(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
+def _reasons(
+    batch: Batch, moment: datetime, ignored: Mapping[tuple[int, str], int]
+) -> list[tuple[int, State, str]]:
     """Return (how bad, the least is the worst; the state that it is shown as; words)."""
     found = []
     if not batch.is_finished:
@@ -81,7 +89,8 @@ def _reasons(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
             words = f"{words}: {redaction.text(batch.pause_reason)}"
         found.append((3, states.BATCHES["paused"], words))
     for slug in ("failed", "missed"):
-        if many := getattr(batch, slug):
+        many = getattr(batch, slug) - ignored.get((batch.pk, slug), 0)
+        if many > 0:
             share = wording.percent(many, batch.total)
             words = f"{wording.count(many)} {OUTCOMES[slug].label} ({share})"
             found.append((4, OUTCOMES[slug], words))

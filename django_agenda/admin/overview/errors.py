@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import redaction, wording
+from django_agenda.admin.errors.groups import ENDED_BADLY, read_marks
 from django_agenda.admin.states import OUTCOMES, State
+from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 
@@ -43,14 +45,18 @@ class ErrorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRows:
-    """Hold the largest groups, and how many more there are."""
+    """Hold the largest groups, how many more there are, and how many somebody has dealt with."""
 
     rows: list[ErrorRow]
     more: int
+    closed: int
 
 
 def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> ErrorRows:
-    """Group what was due within a day and failed, was missed, or is tried again: two statements."""
+    """Group what was due within a day and failed, was missed, or is tried again.
+
+    What somebody resolved or ignored is left out. Three statements.
+    """
     since = moment - DAY
     # In each branch, and as a range: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
@@ -66,19 +72,45 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
             batches=Count("batch", distinct=True),
             first=Min("due_at"),
             last=Max("due_at"),
+            occurred=Max(Coalesce("finished_at", "started_at", "created_at")),
             # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
             sample=Max(Cast("id", CharField())),
         )
         .order_by("-count", "error_fingerprint")[: SHOWN + 50]
     )
-    shown = found[:SHOWN]
+    marks = read_marks(row["error_fingerprint"] for row in found)
+    is_open = ErrorGroup.State.OPEN
+    open_ = [
+        row
+        for row in found
+        if (mark := marks.get(row["error_fingerprint"])) is None
+        or mark.state_after(row["occurred"]) == is_open
+    ]
+    shown = open_[:SHOWN]
     samples = _samples(rows, [UUID(row["sample"]) for row in shown])
     groups = [
         _row(row, samples[row["error_fingerprint"]], moment)
         for row in shown
         if row["error_fingerprint"] in samples
     ]
-    return ErrorRows(rows=groups, more=len(found) - len(shown))
+    return ErrorRows(rows=groups, more=len(open_) - len(shown), closed=len(found) - len(open_))
+
+
+def read_ignored(rows: QuerySet[Execution], scope: Scope) -> dict[tuple[int, str], int]:
+    """Count, by batch and status, what ended badly with an error that is ignored: one statement."""
+    ignored = ErrorGroup.objects.filter(state=ErrorGroup.State.IGNORED).order_by()
+    found = (
+        rows.filter(
+            ~Q(error_fingerprint=""),
+            batch__in=[batch.pk for batch in scope.batches if batch.failed or batch.missed],
+            error_fingerprint__in=ignored.values("pk"),
+            status__in=ENDED_BADLY,
+        )
+        .order_by()
+        .values_list("batch", "status")
+        .annotate(count=Count("pk"))
+    )
+    return {(batch, status): many for batch, status, many in found}
 
 
 def _has_errors(batch: Any) -> bool:

@@ -25,7 +25,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine, redis_error
 
 from .batches import BatchRows, batch_tables
-from .errors import ErrorRows, read_errors
+from .errors import ErrorRows, read_errors, read_ignored
 from .load import Load, peak_words, read_lateness, read_load
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
@@ -69,7 +69,8 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
     broker_error = redis_error()
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
-    trouble, others = batch_tables(scope, moment, admin.url_of)
+    ignored = read_ignored(rows, scope)
+    trouble, others = batch_tables(scope, moment, admin.url_of, ignored)
     sees_batches = admin.can_see(request, Batch)
     return Page(
         sentence=_sentence(load, running, trouble),

@@ -17,6 +17,7 @@ from django_agenda.admin import live
 from django_agenda.admin.read_only import ReadOnlyAdmin
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
+from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
 from django_agenda.models.overview import Overview
 from django_agenda.models.worker import Worker
@@ -78,6 +79,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "batches_url": self.list_url(Batch),
             "executions_url": self.list_url(Execution),
             "workers_url": self.list_url(Worker),
+            "errors_url": self.list_url(ErrorGroup) if self.can_see(request, ErrorGroup) else "",
         }
 
     def _tag(self, request: HttpRequest) -> str:

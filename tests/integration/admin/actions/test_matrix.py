@@ -12,14 +12,18 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.models import Batch, Execution, Overview, Schedule, Worker
+from django_agenda.admin.errors.marks import MARKS
+from django_agenda.models import Batch, ErrorGroup, Execution, Overview, Schedule, Worker
 from tests.conftest import RedisServer
 from tests.factories import ScheduleFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
 
 from .acting import broken, one
 
-SEES = ("view_overview", "view_batch", "view_execution", "view_worker", "view_schedule")
+SEES = (
+    *("view_overview", "view_batch", "view_execution", "view_worker", "view_errorgroup"),
+    "view_schedule",
+)
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
@@ -31,6 +35,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "scheduler": (*SEES, "change_schedule"),
     "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
+    "triager": (*SEES, "change_errorgroup"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -48,13 +53,16 @@ RIGHTS = {
     "disable": "scheduler",
     "skip-next": "scheduler",
     "run": "starter",
+    "resolve": "triager",
+    "ignore": "triager",
+    "reopen": "triager",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
 FORMS = {"define": "definer", "edit": "scheduler"}
 # What those who may see get for GET and for POST.
 PLAIN = {
     "changelist": (200, 200),
-    "overview": (200, 403),
+    "page": (200, 403),
     "live": (200, 405),
     "change": (200, 403),
     "history": (200, 200),
@@ -65,6 +73,9 @@ PLAIN = {
 LOGIN, DENIED, NOT_ALLOWED, ASKED, DONE = 302, 403, 405, 200, 302
 
 
+Rows = dict[str, Batch | Execution | Schedule | Worker | ErrorGroup]
+
+
 class Address(NamedTuple):
     url: str
     kind: str
@@ -72,7 +83,7 @@ class Address(NamedTuple):
 
 
 def patterns() -> Iterator[URLPattern]:
-    for model in (Overview, Batch, Execution, Schedule, Worker):
+    for model in (Overview, ErrorGroup, Batch, Execution, Schedule, Worker):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -84,14 +95,26 @@ def kind_of(pattern: URLPattern) -> tuple[str, str]:
     return model, kind
 
 
-def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterator[Address]:
+def rows_of(batch: Batch) -> Rows:
+    """Return one row of each kind, which have something to do."""
+    failed = one("failed", batch)
+    return {
+        "batch": batch,
+        "execution": failed,
+        "schedule": ScheduleFactory.create(),
+        "worker": WorkerFactory.create(),
+        "errorgroup": ErrorGroup(pk=failed.error_fingerprint),
+    }
+
+
+def addresses(rows: Rows) -> Iterator[Address]:
     for pattern in patterns():
         model, kind = kind_of(pattern)
         if not kind:
             continue
         name = f"admin:{pattern.name}"
-        if model == "overview":
-            yield Address(reverse(name), "live" if kind == "live" else model)
+        if kind != "do" and model in ("overview", "errorgroup"):
+            yield Address(reverse(name), "live" if kind == "live" else "page")
             continue
         if model == "schedule" and kind == "add":
             yield Address(reverse(name), "define")
@@ -105,8 +128,11 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
             continue
         model_admin = admin.site.get_model_admin(type(row))
         assert isinstance(model_admin, ActingAdmin)
-        for action in model_admin.page_actions:
-            yield Address(reverse(name, args=[row.pk, action.slug]), kind, action.slug)
+        slugs = [action.slug for action in model_admin.page_actions]
+        if isinstance(row, ErrorGroup):
+            slugs += [mark.slug for mark in MARKS]
+        for slug in slugs:
+            yield Address(reverse(name, args=[row.pk, slug]), kind, slug)
 
 
 def expected(address: Address, role: str, method: str) -> int:
@@ -130,7 +156,7 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do", "edit"} - {"overview"}
+    assert kinds == {*PLAIN, "do", "edit"} - {"page"}
     acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule)]
     slugs = {
         action.slug
@@ -138,7 +164,7 @@ def test_every_address_is_known() -> None:
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
-    assert slugs == set(RIGHTS)
+    assert slugs | {mark.slug for mark in MARKS} == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known
@@ -153,12 +179,7 @@ def client_of(role: str, client_for: ClientFor) -> Client:
 @pytest.mark.parametrize("role", ROLES)
 def test_only_those_get_in_who_may(client_for: ClientFor, role: str, method: str) -> None:
     batch = broken(20)
-    rows: dict[str, Batch | Execution | Schedule | Worker] = {
-        "batch": batch,
-        "execution": one("failed", batch),
-        "schedule": ScheduleFactory.create(),
-        "worker": WorkerFactory.create(),
-    }
+    rows = rows_of(batch)
     client = client_of(role, client_for)
     fields = {"which": "overdue", "how": "later", "amount": "1", "unit": "days"}
     send: Callable[..., object] = getattr(client, method.lower())
@@ -180,12 +201,7 @@ def test_a_setting_takes_the_right_from_everybody(
 ) -> None:
     batch = broken(20)
     configure(ADMIN_READ_ONLY=True)
-    rows: dict[str, Batch | Execution | Schedule | Worker] = {
-        "batch": batch,
-        "execution": one("failed", batch),
-        "schedule": ScheduleFactory.create(),
-        "worker": WorkerFactory.create(),
-    }
+    rows = rows_of(batch)
 
     for address in addresses(rows):
         if address.kind == "do":

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.test import Client
 
-from django_agenda.models import Attempt, Batch, Execution, Worker
+from django_agenda.models import Attempt, Batch, ErrorGroup, Execution, Worker
 from tests.conftest import RedisServer
 from tests.factories import WorkerFactory
 from tests.integration.admin.test_pages import NOT_ALLOWED
@@ -25,7 +25,7 @@ _LINK = re.compile(r'href="([^"#]*)')
 
 
 def snapshot(redis_server: RedisServer) -> list[Any]:
-    models = (Batch, Execution, Attempt, Worker, LogEntry)
+    models = (Batch, Execution, Attempt, Worker, ErrorGroup, LogEntry)
     keys = sorted(map(str, redis_server.client.scan_iter()))
     return [keys, *([*model.objects.order_by("pk").values_list()] for model in models)]
 

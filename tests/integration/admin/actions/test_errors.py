@@ -1,0 +1,137 @@
+"""What can be done about one kind of error: retry all of it, resolve, ignore and reopen it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from django_agenda.clock import now
+from django_agenda.models import ErrorGroup, Execution
+from tests.conftest import RedisServer
+
+from .acting import broken, log_of, message, one
+
+LIST = reverse("admin:django_agenda_errorgroup_changelist")
+
+
+def address(fingerprint: str, slug: str) -> str:
+    return reverse("admin:django_agenda_errorgroup_do", args=[fingerprint, slug])
+
+
+def group() -> ErrorGroup:
+    """Return a kind of error that two batches met."""
+    broken(200)
+    return ErrorGroup(pk=one("failed", broken(200)).error_fingerprint)
+
+
+def post(client: Client, fingerprint: str, slug: str, **fields: Any) -> str:
+    response = client.post(address(fingerprint, slug), fields)
+    assert response.status_code == 302, response.content.decode()
+    assert response["Location"] == LIST
+    return message(response)
+
+
+def test_all_of_a_kind_are_retried_over_all_batches(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    kind = group().pk
+    failed = Execution.objects.filter(error_fingerprint=kind, status="failed")
+    others = Execution.objects.filter(status="failed").exclude(error_fingerprint=kind).count()
+    many, row = failed.count(), failed[0]
+    assert failed.values("batch").distinct().count() == 2
+
+    page = admin_client.get(address(kind, "retry")).content.decode()
+    assert f"Retry {many} executions" in page
+    assert failed.count() == many
+    told = post(admin_client, kind, "retry", seen=many, reason="The server is back")
+
+    assert told == f"Retried {many} executions."
+    assert not Execution.objects.filter(error_fingerprint=kind).exists()
+    assert Execution.objects.filter(status="failed").count() == others
+    assert log_of(row) == [f"Retried {many} executions. (error {kind}) Reason: The server is back"]
+
+
+def test_what_changed_since_it_was_asked_is_told(admin_client: Client) -> None:
+    kind = group().pk
+    failed = Execution.objects.filter(error_fingerprint=kind, status="failed")
+    many = failed.count()
+    failed[0].retry()
+
+    told = post(admin_client, kind, "retry", seen=many)
+
+    assert told.startswith(f"Retried {many - 1} executions; skipped 1: changed meanwhile")
+
+
+def test_what_failed_more_than_a_week_ago_is_left_alone(admin_client: Client) -> None:
+    kind = group().pk
+    failed = Execution.objects.filter(error_fingerprint=kind, status="failed")
+    old = failed[0]
+    Execution.objects.filter(pk=old.pk).update(finished_at=now() - timedelta(days=8))
+
+    post(admin_client, kind, "retry")
+
+    assert list(failed) == [old]
+
+
+def test_it_is_resolved_with_a_reason_and_reopened(admin_client: Client) -> None:
+    kind = group()
+
+    assert "resolve" not in LogEntry.objects.values_list("change_message", flat=True)
+    asked = admin_client.get(address(kind.pk, "resolve")).content.decode()
+    assert "Resolve this kind of error" in asked
+    assert not ErrorGroup.objects.exists()
+    assert post(admin_client, kind.pk, "resolve", reason="Fixed in 1.2") == "Resolved."
+
+    stored = ErrorGroup.objects.get()
+    assert (stored.state, stored.changed_by, stored.note) == ("resolved", "admin", "Fixed in 1.2")
+    assert post(admin_client, kind.pk, "reopen") == "Reopened."
+    assert ErrorGroup.objects.get().state == "open"
+    assert log_of(kind) == ["Resolved. Reason: Fixed in 1.2", "Reopened."]
+
+
+def test_what_two_people_do_at_once_is_done_once(admin_client: Client) -> None:
+    kind = group()
+    post(admin_client, kind.pk, "ignore", reason="first")
+
+    told = post(admin_client, kind.pk, "ignore", reason="second")
+
+    assert told == "Nothing was changed: so it is already."
+    assert ErrorGroup.objects.get().note == "first"
+    assert len(log_of(kind)) == 1
+
+
+def test_one_that_came_again_can_be_resolved_again(admin_client: Client) -> None:
+    kind = group()
+    earlier = now() - timedelta(days=1)
+    ErrorGroup.objects.create(pk=kind.pk, state="resolved", changed_at=earlier)
+
+    assert post(admin_client, kind.pk, "resolve") == "Resolved."
+
+    assert ErrorGroup.objects.get().changed_at > earlier
+
+
+def test_a_kind_that_nothing_has_leads_back(admin_client: Client) -> None:
+    response = admin_client.post(address("0" * 16, "resolve"))
+
+    assert response.status_code == 302
+    assert not ErrorGroup.objects.exists()
+
+
+def test_a_reason_that_is_too_long_is_asked_again(admin_client: Client) -> None:
+    kind = group()
+
+    response = admin_client.post(address(kind.pk, "ignore"), {"reason": "x" * 301})
+
+    assert response.status_code == 200
+    assert "at most 300 characters" in response.content.decode()
+    assert not ErrorGroup.objects.exists()
+
+
+def test_hostile_addresses_are_not_found(admin_client: Client) -> None:
+    for kind in ("x" * 16, "ABCDEF0123456789", "1", "0" * 17, "..", "%00"):
+        for slug in ("retry", "resolve", "nonsense"):
+            assert admin_client.get(f"{LIST}{kind}/do/{slug}/").status_code == 404
