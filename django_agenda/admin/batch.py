@@ -25,6 +25,7 @@ from .actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
 from .batch_page import batch_page
 from .filters import BatchTroubleFilter, BatchWindowFilter, StatusFilter
 from .paging import LeanList
+from .plan.view import plan_view
 from .sparks import plan_sparks
 from .states import OUTCOMES
 
@@ -58,6 +59,19 @@ class BatchAdmin(ActingAdmin):
     list_actions = OF_BATCH_LISTS
     page_template = "admin/django_agenda/batch/page.html"
     empty_template = "admin/django_agenda/batch/empty.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether this user may plan a new batch."""
+        return self.has_enqueue_permission(request) and self.has_view_permission(request)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """See plan_view()."""
+        return plan_view(self, request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that draws."""

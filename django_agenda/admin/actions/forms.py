@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-_UNITS = (
+UNITS = (
     ("seconds", _("seconds")),
     ("minutes", _("minutes")),
     ("hours", _("hours")),
@@ -54,7 +54,7 @@ class SpanWish(Wish):
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         help_text=_("Empty: all at once."),
     )
-    unit = forms.ChoiceField(label=_("Unit"), choices=_UNITS, initial="minutes", required=False)
+    unit = forms.ChoiceField(label=_("Unit"), choices=UNITS, initial="minutes", required=False)
     field_order: tuple[str, ...] = ("amount", "unit", "reason")
 
     def clean(self) -> dict[str, Any]:
@@ -101,7 +101,9 @@ class EnqueueWish(SpanWish):
     field_order = ("which", "amount", "unit", "reason")
 
 
-class _MomentInput(forms.DateTimeInput):
+class MomentInput(forms.DateTimeInput):
+    """Ask for a moment on the clock of the current time zone."""
+
     input_type = "datetime-local"
 
     def __init__(self) -> None:
@@ -111,7 +113,7 @@ class _MomentInput(forms.DateTimeInput):
 class RespreadWish(SpanWish):
     """Ask for a new window."""
 
-    start = forms.DateTimeField(label=_("From"), required=False, widget=_MomentInput)
+    start = forms.DateTimeField(label=_("From"), required=False, widget=MomentInput)
     field_order = ("start", "amount", "unit", "reason")
 
     def __init__(self, data: QueryDict | None = None) -> None:
@@ -159,7 +161,7 @@ class MomentWish(SpanWish):
         initial="at",
         widget=forms.RadioSelect,
     )
-    at = forms.DateTimeField(label=_("Moment"), required=False, widget=_MomentInput)
+    at = forms.DateTimeField(label=_("Moment"), required=False, widget=MomentInput)
     field_order = ("how", "at", "amount", "unit", "reason")
 
     def __init__(self, data: QueryDict | None = None) -> None:

@@ -58,7 +58,7 @@ RIGHTS = {
     "reopen": "triager",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
-FORMS = {"define": "definer", "edit": "scheduler"}
+FORMS = {"define": "definer", "edit": "scheduler", "plan": "enqueuer"}
 # What those who may see get for GET and for POST.
 PLAIN = {
     "changelist": (200, 200),
@@ -116,8 +116,8 @@ def addresses(rows: Rows) -> Iterator[Address]:
         if kind != "do" and model in ("overview", "errorgroup"):
             yield Address(reverse(name), "live" if kind == "live" else "page")
             continue
-        if model == "schedule" and kind == "add":
-            yield Address(reverse(name), "define")
+        if kind == "add" and model in ("batch", "schedule"):
+            yield Address(reverse(name), "plan" if model == "batch" else "define")
             continue
         if kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
