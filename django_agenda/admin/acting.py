@@ -27,6 +27,7 @@ from django_agenda.models.execution_set import ExecutionQuerySet
 from .actions import page
 from .actions.action import Action
 from .actions.errand import Errand
+from .news import news_view, since_now
 from .read_only import ReadOnlyAdmin
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -76,7 +77,12 @@ class ActingAdmin(ReadOnlyAdmin):
             self.admin_site.admin_view(self.act_view),
             name=f"{self.opts.app_label}_{self.opts.model_name}_do",
         )
-        urls = [ours, *super().get_urls()]
+        news = path(
+            "new/<int:since>/",
+            self.admin_site.admin_view(self.news_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_new",
+        )
+        urls = [ours, news, *super().get_urls()]
         for url in urls:
             if url is ours or str(url.name).endswith("_changelist"):
                 transaction.non_atomic_requests(using=router.db_for_write(self.model))(url.callback)
@@ -87,7 +93,12 @@ class ActingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
-        return super().changelist_view(request, {"media": media, **(extra_context or {})})
+        shown = {"media": media, "live": since_now(self, request)}
+        return super().changelist_view(request, shown | (extra_context or {}))
+
+    def news_view(self, request: HttpRequest, since: int) -> HttpResponse:
+        """Answer with what has come since a list was loaded; see the module `news`."""
+        return news_view(self, request, since)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **more: Any

@@ -40,7 +40,7 @@ class BatchList(LeanList):
     def get_results(self, request: HttpRequest) -> None:
         """Draw the plans of the rows that are shown."""
         super().get_results(request)
-        self.result_list = list(self.result_list)
+        self.result_list = list(getattr(self, "result_list", ()))
         sparks = plan_sparks(self.result_list)
         for batch in self.result_list:
             batch.spark = sparks.get(batch.pk, "")
@@ -55,6 +55,7 @@ class BatchAdmin(ActingAdmin):
     search_fields = ("name", "=key", "=id")
     search_help_text = gettext_lazy("Part of a name, or a whole key or number")
     ordering = ("-id",)
+    lookups = frozenset({"key", "labels__contains"})
     page_actions = (*OF_BATCHES, STOP_RETRYING)
     list_actions = OF_BATCH_LISTS
     page_template = "admin/django_agenda/batch/page.html"

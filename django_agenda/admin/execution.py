@@ -46,6 +46,12 @@ class ExecutionAdmin(ActingAdmin):
     list_select_related = ("batch",)
     search_fields = ("=key", "=id", "=task_name", "=worker", "=error_fingerprint")
     search_help_text = gettext_lazy("A whole key, number, task, worker or error fingerprint")
+    lookups = frozenset(
+        {
+            *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
+            *("task_name", "queue_name", "worker", "callback_of", "labels__contains"),
+        }
+    )
     page_actions = OF_EXECUTIONS
     list_actions = OF_EXECUTIONS
     page_template = "admin/django_agenda/execution/page.html"

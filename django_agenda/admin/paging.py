@@ -35,7 +35,9 @@ class LeanList(ChangeList):
     """Say how many rows there are only where something was searched or filtered."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read one page."""
+        """Read one page; who asks only what is new gets none."""
+        if request.resolver_match and str(request.resolver_match.url_name).endswith("_new"):
+            return
         super().get_results(request)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count

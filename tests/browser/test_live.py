@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
-from tests.factories import CALM, Scene, flood
+from tests.factories import CALM, BatchFactory, Scene, flood
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Response
@@ -212,3 +212,22 @@ def test_without_scripts_the_page_is_whole_and_links_zoom(admin_page: Page) -> N
     assert "from=" in page.url
     assert page.locator(".ag-live").count() == 0
     context.close()
+
+
+def test_a_list_says_what_is_new_and_keeps_its_rows(admin_page: Page) -> None:
+    flood(20, name="There before")
+    admin_page.goto("/admin/django_agenda/batch/")
+    rows = admin_page.locator("#result_list tbody tr")
+    assert rows.count() == 1
+
+    BatchFactory.create(name="Came later")
+    connections.close_all()
+    admin_page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    link = admin_page.get_by_role("link", name="1 new – show")
+    link.wait_for()
+    assert rows.count() == 1
+
+    link.click()
+    admin_page.get_by_text("Came later").wait_for()
+    assert rows.count() == 2
+    assert admin_page.locator(".ag-new").count() == 0

@@ -122,3 +122,31 @@ def test_a_batch_without_the_right_to_see_executions_has_no_links_to_them(
 
     assert "/django_agenda/execution/" not in page
     assert 'id="executions"' not in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "traceback__contains=s3cr3t",
+        "args__contains=1",
+        "kwargs__regex=s3.*",
+        "return_value__isnull=1",
+        "error_message__startswith=no",
+        "batch__enqueue_error__contains=x",
+        "attempt__traceback__contains=x",
+    ],
+)
+def test_no_address_tells_what_the_page_hides(admin_client: Client, query: str) -> None:
+    ExecutionFactory.create(traceback="s3cr3t")
+
+    assert admin_client.get(f"{address('execution')}?{query}").status_code == 400
+
+
+def test_an_address_may_ask_for_what_the_page_shows(admin_client: Client) -> None:
+    ExecutionFactory.create(key="here", labels=["mail"])
+    ExecutionFactory.create(key="there", queue_name="other")
+
+    for query in ("key=here", "labels__contains=mail", "queue_name=default"):
+        page = admin_client.get(f"{address('execution')}?{query}").content.decode()
+        assert "here" in page
+        assert ">there<" not in page

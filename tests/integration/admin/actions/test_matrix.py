@@ -64,6 +64,7 @@ PLAIN = {
     "changelist": (200, 200),
     "page": (200, 403),
     "live": (200, 405),
+    "new": (200, 405),
     "change": (200, 403),
     "history": (200, 200),
     "add": (403, 403),
@@ -119,6 +120,9 @@ def addresses(rows: Rows) -> Iterator[Address]:
         if kind == "add" and model in ("batch", "schedule"):
             yield Address(reverse(name), "plan" if model == "batch" else "define")
             continue
+        if kind == "new":
+            yield Address(reverse(name, args=[0]), kind)
+            continue
         if kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
             continue
@@ -149,7 +153,7 @@ def expected(address: Address, role: str, method: str) -> int:
     if role in ("staff", "blind steerer"):
         return DENIED
     get, post = PLAIN[address.kind]
-    if address.kind == "live" and method == "HEAD":
+    if address.kind in ("live", "new") and method == "HEAD":
         return NOT_ALLOWED
     return get if method in ("GET", "HEAD") else post
 
