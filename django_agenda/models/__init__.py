@@ -7,6 +7,7 @@ from .batch import Batch
 from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
+from .labels import label_of
 from .overview import Overview
 from .paused_queue import PausedQueue
 from .schedule import Schedule
@@ -22,4 +23,5 @@ __all__ = [
     "PausedQueue",
     "Schedule",
     "Worker",
+    "label_of",
 ]

@@ -1,4 +1,4 @@
-"""Find rows by the labels that they carry."""
+"""Find rows by the labels that they carry, and name the label of a row of a project."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from django.db.models import QuerySet, Value
+from django.db.models import Model, QuerySet, Value
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import GreaterThan
 
 from django_agenda.tasks.call import is_storable
 
 Q = TypeVar("Q", bound="QuerySet[Any]")
+
+
+def label_of(row: Model) -> str:
+    """Return the label that says that a batch is about this row: "shop.mailing:42".
+
+    Raises ValueError for a row that is not saved, which has no primary key yet.
+    """
+    if row.pk is None:
+        raise ValueError(f"{row!r} is not saved, so no label can stand for it")
+    return f"{row._meta.label_lower}:{row.pk}"
 
 
 def having_labels(rows: Q, labels: Sequence[str]) -> Q:

@@ -20,6 +20,7 @@ def problems(stage: Stage, report: dict[str, Any]) -> Iterator[str]:
     flooded, scattered = report[Way.FLOODED], report[Way.SCATTERED]
     yield from _batch_page(stage, flooded)
     yield from _batch_page(stage, scattered)
+    yield from _mailing_pages(stage, report)
 
 
 def _results(stage: Stage, report: dict[str, Any]) -> Iterator[str]:
@@ -46,6 +47,15 @@ def _batch_list(stage: Stage, report: dict[str, Any]) -> Iterator[str]:
             yield f"{path} does not list the {way} batch."
     if "Follow-ups of order 1" not in words(page):
         yield f"{path} does not list the batch that the signal made."
+
+
+def _mailing_pages(stage: Stage, report: dict[str, Any]) -> Iterator[str]:
+    path = reverse("admin:shop_mailing_changelist")
+    listed = stage.visitor.get(path)
+    pages = [stage.visitor.get(page) for page in set(re.findall(rf"{path}\d+/change/", listed))]
+    for way in Way:
+        if not any(f"/batch/{report[way]['batch_id']}/change/" in page for page in pages):
+            yield f"No page of a mailing shows the {way} batch."
 
 
 def _batch_page(stage: Stage, result: dict[str, Any]) -> Iterator[str]:

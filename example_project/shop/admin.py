@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from django_agenda.admin import BatchInline
+
 from .models import Customer, Mailing, Order
 
 
@@ -26,6 +28,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Mailing)
 class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """List the newsletters."""
+    """List the newsletters; the page of one shows the batches that sent it."""
 
     list_display = ("subject", "created_at")
+    inlines = (BatchInline,)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django_agenda import Agenda
-from django_agenda.models import Batch
+from django_agenda.models import Batch, label_of
 
 from .models import Customer, Mailing
 from .tasks import send_newsletter
@@ -27,4 +27,6 @@ def send(mailing: Mailing, *, mails: int, over: timedelta | None = None) -> Batc
     for customer_id in Customer.objects.order_by("pk").values_list("pk", flat=True)[:mails]:
         agenda.add(send_newsletter)(customer_id, mailing.pk)
     way = Way.FLOODED if over is None else Way.SCATTERED
-    return agenda.scatter(over=over or AT_ONCE, name=f"{mailing.subject}, {way}")
+    return agenda.scatter(
+        over=over or AT_ONCE, name=f"{mailing.subject}, {way}", labels=[label_of(mailing)]
+    )

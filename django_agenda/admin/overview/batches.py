@@ -63,8 +63,8 @@ def batch_tables(
             others.append(batch)
     trouble.sort(key=lambda one: (one[1].is_finished, one[0], -one[1].pk))
     others.sort(key=lambda batch: (max(batch.start, moment), batch.end))
-    worst = [_row(batch, moment, url_of, reasons) for _weight, batch, reasons in trouble[:SHOWN]]
-    next_ = [_row(batch, moment, url_of, []) for batch in others[:SHOWN]]
+    worst = [row_of(batch, moment, url_of, reasons) for _weight, batch, reasons in trouble[:SHOWN]]
+    next_ = [row_of(batch, moment, url_of, []) for batch in others[:SHOWN]]
     return (
         BatchRows(rows=worst, more=max(len(trouble) - SHOWN, 0)),
         BatchRows(rows=next_, more=max(len(others) - SHOWN, 0)),
@@ -121,12 +121,13 @@ def _late(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
     return [(2, states.DUE, words)]
 
 
-def _row(
+def row_of(
     batch: Batch,
     moment: datetime,
     url_of: Callable[[Batch], str],
     reasons: list[tuple[State, str]],
 ) -> BatchRow:
+    """Return a batch as a row of a table."""
     counts = {slug: getattr(batch, slug) for slug in OUTCOMES}
     done = {"done": wording.count(batch.done), "total": wording.count(batch.total)}
     return BatchRow(

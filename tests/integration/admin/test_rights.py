@@ -143,8 +143,8 @@ def test_no_address_tells_what_the_page_hides(admin_client: Client, query: str) 
 
 
 def test_an_address_may_ask_for_what_the_page_shows(admin_client: Client) -> None:
-    ExecutionFactory.create(key="here", labels=["mail"])
-    ExecutionFactory.create(key="there", queue_name="other")
+    ExecutionFactory.create(key="here", live_key="here", labels=["mail"])
+    ExecutionFactory.create(key="there", live_key="there", queue_name="other")
 
     for query in ("key=here", "labels__contains=mail", "queue_name=default"):
         page = admin_client.get(f"{address('execution')}?{query}").content.decode()
