@@ -40,7 +40,7 @@ class BatchList(LeanList):
     def get_results(self, request: HttpRequest) -> None:
         """Draw the plans of the rows that are shown."""
         super().get_results(request)
-        self.result_list = list(getattr(self, "result_list", ()))
+        self.result_list = list(self.result_list)
         sparks = plan_sparks(self.result_list)
         for batch in self.result_list:
             batch.spark = sparks.get(batch.pk, "")

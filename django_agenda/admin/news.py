@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from django_agenda.clock import now
-from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 from django_agenda.models.identity import first_uuid7
 
 from . import live
@@ -50,7 +50,8 @@ def news_view(admin: ActingAdmin, request: HttpRequest, since: int) -> HttpRespo
     except IncorrectLookupParameters as error:
         raise Http404 from error
     moment = _EPOCH + since * MILLISECOND
-    is_new = Q(created_at__gt=moment) if admin.model is Batch else Q(pk__gt=first_uuid7(moment))
+    has_time = admin.model is not Execution
+    is_new = Q(created_at__gt=moment) if has_time else Q(pk__gt=first_uuid7(moment))
     many = rows.filter(is_new).order_by()[: MOST_COUNTED + 1].count()
     tag = _tag(request, many)
     return live.answer(request, tag, _NEXT_S, lambda: _fragment(admin, request, since, many))

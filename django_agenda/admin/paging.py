@@ -34,6 +34,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 class LeanList(ChangeList):
     """Say how many rows there are only where something was searched or filtered."""
 
+    result_list: Any = ()
+
     def get_results(self, request: HttpRequest) -> None:
         """Read one page; who asks only what is new gets none."""
         if request.resolver_match and str(request.resolver_match.url_name).endswith("_new"):

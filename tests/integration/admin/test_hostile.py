@@ -26,9 +26,11 @@ from django_agenda.models import (
     Execution,
     Fleet,
     PausedQueue,
+    Schedule,
     Worker,
 )
-from tests.factories import AttemptFactory, WorkerFactory
+from django_agenda.models.fields import LabelsField, PayloadField
+from tests.factories import AttemptFactory, ScheduleFactory, WorkerFactory
 
 from .actions.test_matrix import Rows, addresses
 from .hostile import QUERIES, VECTORS
@@ -45,9 +47,10 @@ NOT_FREE = {
     "state",
     "strategy",
     "held_by",
+    "rollup",
 }
 _LINKS = {"href", "src", "action", "formaction", "xlink:href", "data", "poster"}
-_LISTS = ("batch", "execution", "worker")
+_LISTS = ("batch", "execution", "schedule", "worker")
 
 
 class Structure(HTMLParser):
@@ -95,7 +98,8 @@ def texts_of(model: type[models.Model], words: str) -> dict[str, str]:
         for field in model._meta.concrete_fields
         if isinstance(field, models.CharField | models.TextField)
         and not field.choices
-        and field.name not in NOT_FREE | {"args", "kwargs", "return_value", "labels", "rollup"}
+        and not isinstance(field, PayloadField | LabelsField)
+        and field.name not in NOT_FREE
         and not field.primary_key
         and "live" not in field.name
     }
@@ -168,6 +172,7 @@ def fill(words: str) -> Rows:
     return {
         "batch": batch,
         "execution": failed,
+        "schedule": ScheduleFactory.create(**texts_of(Schedule, words), labels=[words[:64]]),
         "worker": WorkerFactory.create(**texts_of(Worker, words)),
         "errorgroup": ErrorGroup(pk=KIND),
     }
@@ -175,7 +180,7 @@ def fill(words: str) -> Rows:
 
 def addresses_of(rows: Rows) -> list[str]:
     """Return one address of each pattern; of the actions on a row two kinds are enough."""
-    chosen = ("retry", "cancel", "resolve")
+    chosen = ("retry", "cancel", "resolve", "disable")
     return [one.url for one in addresses(rows) if not one.slug or one.slug in chosen]
 
 
@@ -217,7 +222,7 @@ def test_texts_of_others_are_never_markup(
             found = structure(text)
             harmless["tags"] |= found.tags
             harmless["attributes"] |= found.attributes
-        for model in (Execution, Batch, Worker, PausedQueue, ErrorGroup, LogEntry):
+        for model in (Execution, Batch, Schedule, Worker, PausedQueue, ErrorGroup, LogEntry):
             model.objects.all().delete()
     is_markup = bool(set(words) & set("<>\"'"))
     is_anywhere = False
@@ -255,7 +260,7 @@ def test_the_vectors_are_many_and_each_is_told_from_harmless_text() -> None:
 
 def test_every_text_of_every_model_is_filled() -> None:
     """A text that comes later is in `fill` by itself; a model that comes later needs a line."""
-    known = {Batch, Execution, Attempt, Worker, PausedQueue, ErrorGroup, Fleet}
+    known = {Batch, Execution, Attempt, Schedule, Worker, PausedQueue, ErrorGroup, Fleet}
     ours = {
         model
         for model in models.Model.__subclasses__()

@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_agenda.clock import now
-from tests.factories import CALM, BatchFactory, ExecutionFactory, flood
+from tests.factories import CALM, BatchFactory, ExecutionFactory, ScheduleFactory, flood
 
 LISTS = {
-    model: reverse(f"admin:django_agenda_{model}_changelist") for model in ("batch", "execution")
+    model: reverse(f"admin:django_agenda_{model}_changelist")
+    for model in ("batch", "execution", "schedule")
 }
 
 pytestmark = pytest.mark.django_db
@@ -38,12 +39,14 @@ def told(client: Client, address: str, **query: Any) -> str:
 def test_what_came_since_is_counted(admin_client: Client, model: str) -> None:
     BatchFactory.create()
     ExecutionFactory.create_batch(2)
+    ScheduleFactory.create()
     address = asks_at(admin_client, model)
     before = told(admin_client, address)
 
     flood(2, scene=CALM)
     ExecutionFactory.create()
     BatchFactory.create()
+    ScheduleFactory.create()
 
     after = told(admin_client, address)
     many = 3 if model == "execution" else 1
