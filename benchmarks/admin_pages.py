@@ -32,7 +32,8 @@ def main() -> int:
         return measure(folder, [int(size) for size in options.sizes.split(",")], options.rounds)
 
 
-def measure(folder: str, sizes: list[int], rounds: int) -> int:
+def ready(folder: str) -> Any:
+    """Make an empty database, and return a client that an administrator has logged in with."""
     import django
     from django.conf import settings
 
@@ -46,6 +47,11 @@ def measure(folder: str, sizes: list[int], rounds: int) -> int:
     call_command("migrate", verbosity=0)
     client = Client()
     client.force_login(User.objects.create_superuser("bench"))
+    return client
+
+
+def measure(folder: str, sizes: list[int], rounds: int) -> int:
+    client = ready(folder)
     print(f"{'page':<34}{'median':>10}{'best':>10}{'queries':>9}{'bytes':>10}{'gzip':>9}")
     too_slow = False
     for name, address in pages(sizes):
@@ -73,7 +79,8 @@ def pages(sizes: list[int]) -> list[tuple[str, str]]:
         for model in ("batch", "execution")
     ]
     overview = ("overview, all of these", reverse("admin:django_agenda_overview_changelist"))
-    return [*found, overview, *lists]
+    errors = ("error groups, all of these", reverse("admin:django_agenda_errorgroup_changelist"))
+    return [*found, overview, errors, *lists]
 
 
 def show(client: Any, name: str, address: str, rounds: int) -> float:
