@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .execution_set import ExecutionQuerySet
     from .schedule import Schedule
     from .schedule_set import ScheduleQuerySet
+    from .worker import WorkerQuerySet
 
 
 def _count(room: str, verb: str, *args: Any) -> int:
@@ -130,6 +131,21 @@ def skip_next(schedules: ScheduleQuerySet) -> int:
 def run_now(schedule: Schedule) -> Execution:
     """See scheduling.run_now."""
     return cast("Execution", _done("run_now", "run_now", schedule))
+
+
+def quiet(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "quiet", workers)
+
+
+def resume_workers(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "resume", workers)
+
+
+def stop_workers(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "stop", workers)
 
 
 def wait(execution: Execution, timeout: float | timedelta) -> Any:

@@ -120,7 +120,8 @@ def survey(using: str) -> Survey:
 def worker_states(using: str) -> list[WorkerState]:
     """Return the workers that have not ended, judged by the database's clock."""
     ttl = get_settings().WORKER_TTL
-    rows = Worker.objects.using(using).filter(status__in=Worker.LIVING).order_by("name", "pk")
+    living = Worker.objects.using(using).filter(status__in=Worker.LIVING).order_by("name", "pk")
+    rows: Any = living.annotate(moment=Now())
     return [
         WorkerState(
             name=row.name,
@@ -131,7 +132,7 @@ def worker_states(using: str) -> list[WorkerState]:
             beat_age_s=_seconds(row.moment, row.beat_at),
             is_alive=row.moment - row.beat_at <= ttl,
         )
-        for row in rows.annotate(moment=Now())
+        for row in rows
     ]
 
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import wording
-from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 
 # Of more rows than this one entry is written for all of them.
 ONE_BY_ONE = 1000
@@ -32,7 +32,7 @@ class Deed:
 
 def named(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Read of these what their names are made of."""
-    names = ("name",) if rows.model is Batch else ("key", "task_name")
+    names = ("key", "task_name") if rows.model is Execution else ("name",)
     return rows.select_related(None).only(*names)
 
 

@@ -24,13 +24,14 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
     "viewer": SEES,
-    "blind steerer": ("control_batch", "retry_execution", "add_batch"),
+    "blind steerer": ("control_batch", "retry_execution", "add_batch", "control_worker"),
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
     "enqueuer": (*SEES, "add_batch"),
     "scheduler": (*SEES, "change_schedule"),
     "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
+    "foreman": (*SEES, "control_worker"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -48,6 +49,9 @@ RIGHTS = {
     "disable": "scheduler",
     "skip-next": "scheduler",
     "run": "starter",
+    "worker quiet": "foreman",
+    "worker resume": "foreman",
+    "worker stop": "foreman",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
 FORMS = {"define": "definer", "edit": "scheduler"}
@@ -84,6 +88,12 @@ def kind_of(pattern: URLPattern) -> tuple[str, str]:
     return model, kind
 
 
+def slug_of(model: object, slug: str) -> str:
+    """Return the name of an action; those of workers have names of others."""
+    is_worker = model is Worker or isinstance(model, Worker)
+    return f"worker {slug}" if is_worker else slug
+
+
 def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterator[Address]:
     for pattern in patterns():
         model, kind = kind_of(pattern)
@@ -106,7 +116,9 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
         model_admin = admin.site.get_model_admin(type(row))
         assert isinstance(model_admin, ActingAdmin)
         for action in model_admin.page_actions:
-            yield Address(reverse(name, args=[row.pk, action.slug]), kind, action.slug)
+            yield Address(
+                reverse(name, args=[row.pk, action.slug]), kind, slug_of(row, action.slug)
+            )
 
 
 def expected(address: Address, role: str, method: str) -> int:
@@ -131,9 +143,9 @@ def expected(address: Address, role: str, method: str) -> int:
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
     assert kinds == {*PLAIN, "do", "edit"} - {"overview"}
-    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule)]
+    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
     slugs = {
-        action.slug
+        slug_of(model_admin.model, action.slug)
         for model_admin in acting
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
@@ -191,8 +203,8 @@ def test_a_setting_takes_the_right_from_everybody(
         if address.kind == "do":
             assert admin_client.get(address.url).status_code == DENIED
             assert admin_client.post(address.url).status_code == DENIED
-    for kind in ("batch", "execution", "schedule"):
-        page = reverse(f"admin:django_agenda_{kind}_change", args=[rows[kind].pk])
+    for kind, row in rows.items():
+        page = reverse(f"admin:django_agenda_{kind}_change", args=[row.pk])
         assert "/do/" not in admin_client.get(page).content.decode()
         listed = admin_client.get(reverse(f"admin:django_agenda_{kind}_changelist"))
         assert 'name="action"' not in listed.content.decode()
