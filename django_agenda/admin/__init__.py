@@ -5,7 +5,15 @@ from __future__ import annotations
 from .batch import BatchAdmin
 from .execution import ExecutionAdmin
 from .overview.view import OverviewAdmin
+from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
 from .worker import WorkerAdmin
 
-__all__ = ["BatchAdmin", "ExecutionAdmin", "OverviewAdmin", "ScheduleAdmin", "WorkerAdmin"]
+__all__ = [
+    "BatchAdmin",
+    "ExecutionAdmin",
+    "OverviewAdmin",
+    "QueueAdmin",
+    "ScheduleAdmin",
+    "WorkerAdmin",
+]

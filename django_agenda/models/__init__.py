@@ -8,6 +8,7 @@ from .execution import Execution
 from .fleet import Fleet
 from .overview import Overview
 from .paused_queue import PausedQueue
+from .queue import Queue
 from .schedule import Schedule
 from .worker import Worker
 
@@ -18,6 +19,7 @@ __all__ = [
     "Fleet",
     "Overview",
     "PausedQueue",
+    "Queue",
     "Schedule",
     "Worker",
 ]

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from django_agenda.admin import wording
 from django_agenda.models.execution import Execution
+from django_agenda.models.queue import Queue
 
 # Of more rows than this one entry is written for all of them.
 ONE_BY_ONE = 1000
@@ -53,10 +54,35 @@ def write_down(request: HttpRequest, rows: Sequence[Model], message: str) -> Non
     )
 
 
+def write_down_one(request: HttpRequest, name: str, message: str) -> None:
+    """Write an entry for what has no row of its own: a queue, or all of them without a name."""
+    user_id: Any = request.user.pk
+    LogEntry.objects.create(
+        user_id=user_id,
+        content_type=ContentType.objects.get_for_model(Queue, for_concrete_model=False),
+        object_id=name or None,
+        object_repr=name or str(Queue._meta.verbose_name_plural),
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
 def deeds(row: Model, moment: datetime) -> list[Deed]:
     """Return the last entries of a row, the newest first: one statement."""
-    kind = ContentType.objects.get_for_model(row, for_concrete_model=False)
-    found = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk))
+    return _read(_entries_of(row).filter(object_id=str(row.pk)), moment)
+
+
+def deeds_of(model: type[Model], moment: datetime) -> list[Deed]:
+    """Return the last entries of a model, the newest first: one statement."""
+    return _read(_entries_of(model), moment)
+
+
+def _entries_of(model: Model | type[Model]) -> QuerySet[LogEntry]:
+    kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
+    return LogEntry.objects.filter(content_type=kind)
+
+
+def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
     return [
         Deed(
             when=wording.time_tag(entry.action_time, moment),

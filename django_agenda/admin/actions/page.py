@@ -90,12 +90,5 @@ def _seen(request: HttpRequest) -> int:
 
 
 def _log_message(errand: Errand, words: str, form: Wish) -> str:
-    details = form.details()
-    if errand.error:
-        details.append(f"error {errand.error}")
-    parts = [words]
-    if details:
-        parts.append(f"({', '.join(details)})")
-    if reason := form.cleaned_data["reason"]:
-        parts.append(f"Reason: {reason}")
-    return " ".join(parts)
+    error = [f"error {errand.error}"] if errand.error else []
+    return " ".join([words, *form.reasons(*error)])

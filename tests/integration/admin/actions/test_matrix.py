@@ -12,19 +12,26 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.models import Batch, Execution, Overview, Schedule, Worker
+from django_agenda.admin.queues.asks import ASKS
+from django_agenda.models import Batch, Execution, Overview, Queue, Schedule, Worker
+from django_agenda.scheduling import agree
 from tests.conftest import RedisServer
 from tests.factories import ScheduleFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
 
 from .acting import broken, one
 
-SEES = ("view_overview", "view_batch", "view_execution", "view_worker", "view_schedule")
+SEES = (
+    *("view_overview", "view_batch", "view_execution", "view_worker", "view_schedule"),
+    "view_queue",
+)
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
     "viewer": SEES,
-    "blind steerer": ("control_batch", "retry_execution", "add_batch", "control_worker"),
+    "blind steerer": (
+        *("control_batch", "retry_execution", "add_batch", "control_worker", "repair_agenda"),
+    ),
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
     "enqueuer": (*SEES, "add_batch"),
@@ -32,6 +39,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
     "foreman": (*SEES, "control_worker"),
+    "mender": (*SEES, "repair_agenda"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -52,6 +60,9 @@ RIGHTS = {
     "worker quiet": "foreman",
     "worker resume": "foreman",
     "worker stop": "foreman",
+    "queue pause": "steerer",
+    "queue resume": "steerer",
+    "queue repair": "mender",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
 FORMS = {"define": "definer", "edit": "scheduler"}
@@ -76,7 +87,8 @@ class Address(NamedTuple):
 
 
 def patterns() -> Iterator[URLPattern]:
-    for model in (Overview, Batch, Execution, Schedule, Worker):
+    # The queue first: a batch that is cancelled leaves nothing in it.
+    for model in (Overview, Queue, Batch, Execution, Schedule, Worker):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -106,6 +118,9 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
         if model == "schedule" and kind == "add":
             yield Address(reverse(name), "define")
             continue
+        if model == "queue":
+            yield from addresses_of_queues(name, kind)
+            continue
         if kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
             continue
@@ -119,6 +134,16 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
             yield Address(
                 reverse(name, args=[row.pk, action.slug]), kind, slug_of(row, action.slug)
             )
+
+
+def addresses_of_queues(name: str, kind: str) -> Iterator[Address]:
+    if kind == "do":
+        for slug in ASKS:
+            yield Address(reverse(name, args=["default", slug]), kind, f"queue {slug}")
+    elif kind == "repair":
+        yield Address(reverse(name), "do", "queue repair")
+    else:
+        yield Address(reverse(name), "overview" if kind == "changelist" else kind)
 
 
 def expected(address: Address, role: str, method: str) -> int:
@@ -142,7 +167,7 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do", "edit"} - {"overview"}
+    assert kinds == {*PLAIN, "do", "edit", "repair"} - {"overview"}
     acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
     slugs = {
         slug_of(model_admin.model, action.slug)
@@ -150,7 +175,8 @@ def test_every_address_is_known() -> None:
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
-    assert slugs == set(RIGHTS)
+    of_queues = {f"queue {slug}" for slug in (*ASKS, "repair")}
+    assert slugs | of_queues == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known
@@ -159,6 +185,11 @@ def test_every_address_is_known() -> None:
 def client_of(role: str, client_for: ClientFor) -> Client:
     rights = ROLES[role]
     return Client() if rights is None else client_for(*rights)
+
+
+@pytest.fixture(autouse=True)
+def _quick_second_look(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
+    monkeypatch.setattr(agree, "SECOND_LOOK", 0.01)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])

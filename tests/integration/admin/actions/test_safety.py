@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.test import Client
 
-from django_agenda.models import Attempt, Batch, Execution, Worker
+from django_agenda.models import Attempt, Batch, Execution, PausedQueue, Worker
 from tests.conftest import RedisServer
 from tests.factories import WorkerFactory
 from tests.integration.admin.test_pages import NOT_ALLOWED
@@ -25,9 +25,10 @@ _LINK = re.compile(r'href="([^"#]*)')
 
 
 def snapshot(redis_server: RedisServer) -> list[Any]:
-    models = (Batch, Execution, Attempt, Worker, LogEntry)
+    models: tuple[type[Model], ...] = (Batch, Execution, Attempt, Worker, LogEntry)
+    models += (PausedQueue,)
     keys = sorted(map(str, redis_server.client.scan_iter()))
-    return [keys, *([*model.objects.order_by("pk").values_list()] for model in models)]
+    return [keys, *([*model._default_manager.order_by("pk").values_list()] for model in models)]
 
 
 def crawl(client: Client, first: str) -> Iterator[tuple[str, str]]:
