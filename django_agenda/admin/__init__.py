@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .batch import BatchAdmin
 from .execution import ExecutionAdmin
+from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
 from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
@@ -12,6 +13,7 @@ from .worker import WorkerAdmin
 __all__ = [
     "BatchAdmin",
     "ExecutionAdmin",
+    "OperationAdmin",
     "OverviewAdmin",
     "QueueAdmin",
     "ScheduleAdmin",

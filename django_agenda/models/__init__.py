@@ -6,6 +6,7 @@ from .attempt import Attempt
 from .batch import Batch
 from .execution import Execution
 from .fleet import Fleet
+from .operation import Operation, OperationPart
 from .overview import Overview
 from .paused_queue import PausedQueue
 from .queue import Queue
@@ -17,6 +18,8 @@ __all__ = [
     "Batch",
     "Execution",
     "Fleet",
+    "Operation",
+    "OperationPart",
     "Overview",
     "PausedQueue",
     "Queue",

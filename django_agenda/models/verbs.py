@@ -62,9 +62,9 @@ def pause_batch(batch: Batch) -> int:
     return _count("pause", "pause_batch", batch)
 
 
-def resume(executions: ExecutionQuerySet, over: timedelta | None) -> int:
+def resume(executions: ExecutionQuerySet, over: timedelta | None, start: datetime | None) -> int:
     """See scheduling.resume."""
-    return _count("resume", "resume", executions, over)
+    return _count("resume", "resume", executions, over, start)
 
 
 def resume_batch(batch: Batch, over: timedelta | None) -> int:
@@ -72,9 +72,9 @@ def resume_batch(batch: Batch, over: timedelta | None) -> int:
     return _count("resume", "resume_batch", batch, over)
 
 
-def retry(executions: ExecutionQuerySet, over: timedelta | None) -> int:
+def retry(executions: ExecutionQuerySet, over: timedelta | None, start: datetime | None) -> int:
     """See scheduling.retry."""
-    return _count("retry", "retry", executions, over)
+    return _count("retry", "retry", executions, over, start)
 
 
 def retry_failed(batch: Batch, over: timedelta | None) -> int:
@@ -87,9 +87,10 @@ def reschedule(
     at: datetime | None,
     by: timedelta | None,
     over: timedelta | None,
+    start: datetime | None,
 ) -> int:
     """See scheduling.reschedule."""
-    return _count("reschedule", "reschedule", executions, at, by, over)
+    return _count("reschedule", "reschedule", executions, at, by, over, start)
 
 
 def reschedule_each(executions: ExecutionQuerySet, moments: Mapping[Any, datetime]) -> int:

@@ -56,13 +56,15 @@ class _Reopened(NamedTuple):
     entry: Entry
 
 
-def retry(executions: QuerySet[Execution], over: timedelta | None = None) -> int:
+def retry(
+    executions: QuerySet[Execution], over: timedelta | None = None, start: datetime | None = None
+) -> int:
     """See ExecutionQuerySet.retry()."""
     if over is not None:
         check_over(over)
     using = executions.db
     ids = collect(executions.filter(status__in=Execution.RETRYABLE), "due_at", "pk")
-    moments = at_once_or_over(len(ids), over)
+    moments = at_once_or_over(len(ids), over, start)
     return carry_out(using, with_moments(ids, moments), partial(_retry, using))
 
 

@@ -108,12 +108,11 @@ class Errand:
             skipped=skipped,
         )
 
-    def carry_out(self, wish: dict[str, Any], seen: int) -> Answer:
-        """Do it; `seen` is how many there were when it was asked for.
+    def carry_out(self, wish: dict[str, Any], seen: int, before: Survey) -> Answer:
+        """Do it; `seen` is how many there were when it was asked for, `before` what there is now.
 
         Raises ValueError, before anything is changed, for moments that cannot be.
         """
-        before = self.survey()
         fitting = self.subjects.filter(self.action.fits())
         subjects = list(named(fitting)[: ONE_BY_ONE + 1])
         count = (

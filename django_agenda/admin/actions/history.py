@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import wording
+from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 from django_agenda.models.queue import Queue
 
 # Of more rows than this one entry is written for all of them.
@@ -65,6 +68,29 @@ def write_down_one(request: HttpRequest, name: str, message: str) -> None:
         action_flag=CHANGE,
         change_message=message,
     )
+
+
+def write_down_on(user_id: str, row: Model, message: str) -> None:
+    """Write an entry for one row, by somebody who may be gone by now: then there is none."""
+    if not get_user_model()._default_manager.filter(pk=user_id).exists():
+        return
+    LogEntry.objects.create(
+        user_id=user_id,
+        content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
+        object_id=str(row.pk),
+        object_repr=str(row)[:200],
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
+def write_down_end(operation: Operation) -> None:
+    """Write what came of an operation, for itself and for the batches that it was about."""
+    counts = f"{operation.done} done, {operation.skipped} skipped, {operation.failed} failed"
+    said = f"{operation.status}: {counts} of {operation.total}."
+    write_down_on(operation.by_id, operation, said.capitalize())
+    for batch in Batch.objects.filter(pk__in=operation.subjects).only("name"):
+        write_down_on(operation.by_id, batch, f"Operation {operation.pk} {said}")
 
 
 def deeds(row: Model, moment: datetime) -> list[Deed]:

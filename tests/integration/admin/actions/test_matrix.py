@@ -13,7 +13,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.queues.asks import ASKS
-from django_agenda.models import Batch, Execution, Overview, Queue, Schedule, Worker
+from django_agenda.models import Batch, Execution, Operation, Overview, Queue, Schedule, Worker
 from django_agenda.scheduling import agree
 from tests.conftest import RedisServer
 from tests.factories import ScheduleFactory, WorkerFactory
@@ -23,7 +23,7 @@ from .acting import broken, one
 
 SEES = (
     *("view_overview", "view_batch", "view_execution", "view_worker", "view_schedule"),
-    "view_queue",
+    *("view_queue", "view_operation"),
 )
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
@@ -31,6 +31,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "viewer": SEES,
     "blind steerer": (
         *("control_batch", "retry_execution", "add_batch", "control_worker", "repair_agenda"),
+        "abort_operation",
     ),
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
@@ -40,6 +41,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "starter": (*SEES, "run_schedule"),
     "foreman": (*SEES, "control_worker"),
     "mender": (*SEES, "repair_agenda"),
+    "aborter": (*SEES, "abort_operation"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -63,6 +65,7 @@ RIGHTS = {
     "queue pause": "steerer",
     "queue resume": "steerer",
     "queue repair": "mender",
+    "operation abort": "aborter",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
 FORMS = {"define": "definer", "edit": "scheduler"}
@@ -80,6 +83,9 @@ PLAIN = {
 LOGIN, DENIED, NOT_ALLOWED, ASKED, DONE = 302, 403, 405, 200, 302
 
 
+Row = Batch | Execution | Schedule | Worker | Operation
+
+
 class Address(NamedTuple):
     url: str
     kind: str
@@ -88,7 +94,7 @@ class Address(NamedTuple):
 
 def patterns() -> Iterator[URLPattern]:
     # The queue first: a batch that is cancelled leaves nothing in it.
-    for model in (Overview, Queue, Batch, Execution, Schedule, Worker):
+    for model in (Overview, Queue, Batch, Execution, Schedule, Worker, Operation):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -106,7 +112,7 @@ def slug_of(model: object, slug: str) -> str:
     return f"worker {slug}" if is_worker else slug
 
 
-def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterator[Address]:
+def addresses(rows: dict[str, Row]) -> Iterator[Address]:
     for pattern in patterns():
         model, kind = kind_of(pattern)
         if not kind:
@@ -125,6 +131,9 @@ def addresses(rows: dict[str, Batch | Execution | Schedule | Worker]) -> Iterato
             yield Address(reverse(name), kind)
             continue
         row = rows[model]
+        if kind == "abort":
+            yield Address(reverse(name, args=[row.pk]), "do", "operation abort")
+            continue
         if kind != "do":
             yield Address(reverse(name, args=[row.pk]), kind)
             continue
@@ -167,7 +176,7 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do", "edit", "repair"} - {"overview"}
+    assert kinds == {*PLAIN, "do", "edit", "repair", "abort"} - {"overview"}
     acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
     slugs = {
         slug_of(model_admin.model, action.slug)
@@ -176,7 +185,7 @@ def test_every_address_is_known() -> None:
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
     of_queues = {f"queue {slug}" for slug in (*ASKS, "repair")}
-    assert slugs | of_queues == set(RIGHTS)
+    assert slugs | of_queues | {"operation abort"} == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known
@@ -196,11 +205,12 @@ def _quick_second_look(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServe
 @pytest.mark.parametrize("role", ROLES)
 def test_only_those_get_in_who_may(client_for: ClientFor, role: str, method: str) -> None:
     batch = broken(20)
-    rows: dict[str, Batch | Execution | Schedule | Worker] = {
+    rows: dict[str, Row] = {
         "batch": batch,
         "execution": one("failed", batch),
         "schedule": ScheduleFactory.create(),
         "worker": WorkerFactory.create(),
+        "operation": Operation.objects.create(kind="retry", model="batch", total=5),
     }
     client = client_of(role, client_for)
     fields = {"which": "overdue", "how": "later", "amount": "1", "unit": "days"}
@@ -223,11 +233,12 @@ def test_a_setting_takes_the_right_from_everybody(
 ) -> None:
     batch = broken(20)
     configure(ADMIN_READ_ONLY=True)
-    rows: dict[str, Batch | Execution | Schedule | Worker] = {
+    rows: dict[str, Row] = {
         "batch": batch,
         "execution": one("failed", batch),
         "schedule": ScheduleFactory.create(),
         "worker": WorkerFactory.create(),
+        "operation": Operation.objects.create(kind="retry", model="batch", total=5),
     }
 
     for address in addresses(rows):

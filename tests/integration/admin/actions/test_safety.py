@@ -13,7 +13,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.test import Client
 
-from django_agenda.models import Attempt, Batch, Execution, PausedQueue, Worker
+from django_agenda.models import (
+    Attempt,
+    Batch,
+    Execution,
+    Operation,
+    OperationPart,
+    PausedQueue,
+    Worker,
+)
 from tests.conftest import RedisServer
 from tests.factories import WorkerFactory
 from tests.integration.admin.test_pages import NOT_ALLOWED
@@ -26,7 +34,7 @@ _LINK = re.compile(r'href="([^"#]*)')
 
 def snapshot(redis_server: RedisServer) -> list[Any]:
     models: tuple[type[Model], ...] = (Batch, Execution, Attempt, Worker, LogEntry)
-    models += (PausedQueue,)
+    models += (PausedQueue, Operation, OperationPart)
     keys = sorted(map(str, redis_server.client.scan_iter()))
     return [keys, *([*model._default_manager.order_by("pk").values_list()] for model in models)]
 
@@ -54,6 +62,7 @@ def test_following_every_link_changes_nothing(
     broken(20)
     to_come(2)
     WorkerFactory.create()
+    Operation.objects.create(kind="retry", model="batch", total=5)
     before = snapshot(redis_server)
 
     pages = dict(crawl(admin_client, START))
