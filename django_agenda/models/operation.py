@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from django_agenda.clock import now
 
@@ -67,7 +67,7 @@ class Operation(models.Model):
         permissions = (("abort_operation", "Can abort"),)
 
     def __str__(self) -> str:
-        return f"operation {self.pk}"
+        return gettext("operation %(number)s") % {"number": self.pk}
 
     @property
     def is_open(self) -> bool:
