@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override, pgettext_lazy
+from django.utils.translation import gettext_lazy, override, pgettext, pgettext_lazy
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
@@ -183,7 +183,7 @@ class OperationAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, row: Operation, moment: datetime
     ) -> list[tuple[str, Any]]:
         found: list[tuple[str, Any]] = [
-            (_("By"), row.by),
+            (pgettext("a person", "By"), row.by),
             (_("Reason"), row.reason),
             (_("Chosen by"), row.filter_text),
             (_("Details"), row.details),

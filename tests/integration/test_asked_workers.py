@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -75,9 +75,9 @@ def test_a_query_set_asks_many() -> None:
     WorkerFactory.create_batch(3)
 
     assert Worker.objects.filter(name__startswith="mail").quiet() == 3
-    assert asyncio.run(Worker.objects.all().aresume()) == 3
-    assert asyncio.run(Worker.objects.all().aquiet()) == 3
-    assert asyncio.run(Worker.objects.all().astop()) == 3
+    assert async_to_sync(Worker.objects.all().aresume)() == 3
+    assert async_to_sync(Worker.objects.all().aquiet)() == 3
+    assert async_to_sync(Worker.objects.all().astop)() == 3
     Worker.objects.all().delete()
 
 
@@ -87,7 +87,7 @@ def test_one_worker_can_be_asked_in_a_coroutine() -> None:
     async def ask() -> list[bool]:
         return [await worker.aquiet(), await worker.aresume(), await worker.astop()]
 
-    assert asyncio.run(ask()) == [True, True, True]
+    assert async_to_sync(ask)() == [True, True, True]
     worker.delete()
 
 

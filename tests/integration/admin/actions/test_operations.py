@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
@@ -14,10 +15,10 @@ from django.urls import reverse
 
 from django_agenda.admin.actions import carry, large
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution, Operation, OperationPart
+from django_agenda.models import Batch, Execution, Operation, OperationPart, Worker
 from django_agenda.scheduling.prune import Rules, prune
 from tests.conftest import RedisServer
-from tests.factories import Scene, flood
+from tests.factories import Scene, WorkerFactory, flood
 from tests.integration.admin.conftest import ClientFor
 from tests.integration.admin.test_pages import NOT_ALLOWED
 from tests.integration.conftest import Configure, Work
@@ -374,3 +375,21 @@ def test_ended_operations_are_pruned_with_batches(admin_client: Client) -> None:
     list(prune("default", rules))
 
     assert Operation.objects.get() == open_one
+
+
+def test_an_operation_can_be_aborted_in_a_coroutine(admin_client: Client) -> None:
+    operation = begun(admin_client, flood(25, scene=FAILED), "retry")
+
+    assert async_to_sync(operation.aabort)()
+
+    assert operation.status == "aborted"
+
+
+def test_many_workers_are_asked_within_the_request(admin_client: Client) -> None:
+    WorkerFactory.create_batch(12)
+    ticked = {"_selected_action": [str(one.pk) for one in Worker.objects.all()]}
+
+    admin_client.post(list_url(Worker), {"action": "quiet", "confirmed": "yes", **ticked})
+
+    assert Worker.objects.filter(requested="quiet").count() == 12
+    assert not Operation.objects.exists()
