@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -12,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django_agenda import schedule
 from django_agenda.conf import get_settings
 from django_agenda.models import Execution, Worker
+from django_agenda.worker import claimer
 from django_agenda.worker.heart import Heart, new_worker
 from django_agenda.worker.trouble import Trouble
 from tests import tasks
@@ -127,7 +130,7 @@ def test_a_wish_is_heeded_once_and_shown() -> None:
 
 def test_a_quiet_worker_that_was_declared_lost_begins_anew_as_a_quiet_one() -> None:
     heart = heart_of()
-    heart.worker.quiet()
+    Worker.objects.get().quiet()
     heart.tick()
     Worker.objects.update(status="lost")
 
@@ -178,11 +181,21 @@ def test_a_quiet_worker_finishes_what_runs_and_claims_nothing_new(tmp_path: Path
         assert only_worker("active")
 
 
-def test_what_another_worker_put_aside_is_not_claimed_by_a_quiet_one() -> None:
+def test_a_quiet_worker_tries_to_claim_neither_what_is_due_nor_what_was_put_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim, claimed = claimer.claim, Mock()
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        claimed()
+        return claim(*args, **kwargs)
+
+    monkeypatch.setattr(claimer, "claim", watched)
     with RunningWorker():
         wait_until(lambda: only_worker("active"))
         Worker.objects.get().quiet()
         wait_until(lambda: only_worker("quiet"))
+        schedule(tasks.nothing)()
         row = schedule(tasks.nothing)()
         Execution.objects.filter(pk=row.pk).update(held_by=Execution.UNKNOWN_TASK)
         beat_at = Worker.objects.get().beat_at
@@ -190,6 +203,7 @@ def test_what_another_worker_put_aside_is_not_claimed_by_a_quiet_one() -> None:
 
         row.refresh_from_db()
         assert row.status == "scheduled"
+        assert not claimed.called
         Worker.objects.get().resume()
         row.wait(10)
 

@@ -52,9 +52,13 @@ def text_of(client: Client, name: str = PAGE) -> str:
 
 
 def cells(page: str, queue: str) -> list[str]:
+    """Return what a row says, without the seconds that a slow machine adds."""
     row = re.search(rf'<th scope="row">{queue}</th>(.*?)</tr>', page, re.DOTALL)
     assert row
-    return [re.sub(r"<[^>]+>", "", one) for one in re.findall(r"<td.*?</td>", row[1], re.DOTALL)]
+    return [
+        re.sub(r"<[^>]+>|(?<=min) \d+ s", "", one)
+        for one in re.findall(r"<td.*?</td>", row[1], re.DOTALL)
+    ]
 
 
 def ask_url(queue: str, slug: str) -> str:
