@@ -15,6 +15,7 @@ from django.utils.translation import ngettext_lazy, override
 from django_agenda.admin import wording
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation, OperationPart
 from django_agenda.scheduling.change import collect
 from django_agenda.scheduling.single import schedule
@@ -32,9 +33,10 @@ _CHOSEN = ngettext_lazy("%(count)s chosen", "%(count)s chosen", "number")
 _PARTS_AT_ONCE = 50
 
 
-def is_large(action: Action, survey: Survey) -> bool:
-    """Tell whether a worker should do it; what stops something is done at once."""
-    return survey.count > ONE_BY_ONE and not action.is_brake
+def is_large(errand: Errand, survey: Survey) -> bool:
+    """Tell whether a worker should do it: it is about very many executions, and stops nothing."""
+    is_about_executions = errand.subjects.model in (Batch, Execution)
+    return is_about_executions and survey.count > ONE_BY_ONE and not errand.action.is_brake
 
 
 def begin(

@@ -13,7 +13,7 @@ from .action import Action
 
 
 def _action(**values: Any) -> Action:
-    return Action(right="worker", is_brake=True, reach=values["fits"], **values)
+    return Action(right="worker", reach=values["fits"], **values)
 
 
 QUIET = _action(

@@ -41,7 +41,7 @@ def answer(
         return _page(admin, request, errand, form, context)
     before = errand.survey()
     try:
-        if is_large(errand.action, before):
+        if is_large(errand, before):
             return begin(admin, request, errand, form, before)
         found = errand.carry_out(form.wish, _seen(request), before)
     except ValueError as error:
@@ -73,7 +73,7 @@ def _page(
         "words": words,
         "row": errand.row,
         "sample": _sample(errand),
-        "is_large": is_large(errand.action, survey),
+        "is_large": is_large(errand, survey),
         **context,
     }
     return TemplateResponse(request, TEMPLATE, shown)
