@@ -12,7 +12,7 @@ SOURCES := django_agenda tests $(wildcard example_project benchmarks)
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-postgres test-mariadb chaos browser lint format types check ci bench docs build lock clean
+.PHONY: help demo test test-all test-postgres test-mariadb chaos browser lint format types check ci bench messages docs build lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -60,6 +60,9 @@ ci:  ## everything, in every cell that this machine can offer
 
 bench: $(VENV)/.installed-test $(VENV)/.installed-bench  ## measure, side by side with others
 	@$(BIN)/python -m benchmarks.engine $(ARGS)
+
+messages: $(VENV)/.installed-test  ## bring the translations up to date; lists what is not translated
+	@$(BIN)/python scripts/messages.py $(ARGS)
 
 docs: $(VENV)/.installed-test $(VENV)/.installed-docs  ## build the documentation
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html $(ARGS)

@@ -49,7 +49,7 @@ class Settings:
     HORIZON: what is due later than this from now waits in the database only; None: nothing does.
     RETENTION: how long executions are kept after they, or their batch, have ended.
     RETENTION_FAILED: the same for those that failed or were missed.
-    RETENTION_BATCHES: how long the record of a batch is kept after its end.
+    RETENTION_BATCHES: how long the record of a batch, or an operation, is kept after its end.
     RETENTION_WORKERS: how long the row of a worker is kept after its end.
     ADMIN_READ_ONLY: the admin offers no action to anybody.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -54,6 +55,20 @@ def test_the_wheel_holds_what_is_not_python(kind: str, wheel: zipfile.ZipFile) -
         pytest.skip(f"the package has no {kind} yet")
 
     assert set(here) <= set(wheel.namelist())
+
+
+def test_the_source_archive_holds_the_compiled_translations(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    compiled = {str(path.relative_to(ROOT)) for path in PACKAGE.glob("locale/*/*/django.mo")}
+    assert len(compiled) == 5
+    assert compiled <= names
 
 
 def test_it_needs_four_packages_and_no_more(metadata: Message) -> None:

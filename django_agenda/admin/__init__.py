@@ -6,7 +6,9 @@ from .batch import BatchAdmin
 from .errors.view import ErrorGroupAdmin
 from .execution import ExecutionAdmin
 from .inline import BatchInline
+from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
+from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
 from .worker import WorkerAdmin
 
@@ -15,7 +17,9 @@ __all__ = [
     "BatchInline",
     "ErrorGroupAdmin",
     "ExecutionAdmin",
+    "OperationAdmin",
     "OverviewAdmin",
+    "QueueAdmin",
     "ScheduleAdmin",
     "WorkerAdmin",
 ]

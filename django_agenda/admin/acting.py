@@ -48,15 +48,19 @@ class ActingAdmin(ReadOnlyAdmin):
 
     def has_enqueue_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may enqueue the rest of a batch, and plan a new one."""
-        return is_allowed(request, "add_batch")
+        return may_do(request, "add_batch")
 
     def has_control_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may pause, resume, cancel, reschedule and respread."""
-        return is_allowed(request, "control_batch")
+        return may_do(request, "control_batch")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may retry, and run now."""
-        return is_allowed(request, "retry_execution")
+        return may_do(request, "retry_execution")
+
+    def has_worker_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may quiet, resume and stop workers."""
+        return may_do(request, "control_worker")
 
     def may(self, request: HttpRequest, action: Action) -> bool:
         """Tell whether this user may do that."""
@@ -163,7 +167,8 @@ class ActingAdmin(ReadOnlyAdmin):
         return Errand(action=action, subjects=rows, executions=executions, **more)
 
 
-def is_allowed(request: HttpRequest, codename: str) -> bool:
+def may_do(request: HttpRequest, codename: str) -> bool:
+    """Tell whether this user has a right of this app, and the settings leave it to them."""
     if get_settings().ADMIN_READ_ONLY:
         return False
     return request.user.has_perm(f"django_agenda.{codename}")

@@ -115,10 +115,15 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
 
 
 def _sentence(execution: Execution, moment: datetime) -> str:
-    if execution.held_by == "unknown task":
+    if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:
-        return _("Held: %(reason)s.") % {"reason": execution.held_by}
+        reasons = {
+            Execution.PAUSED: _("paused"),
+            Execution.BATCH_PAUSED: _("its batch is paused"),
+        }
+        reason = reasons.get(execution.held_by, execution.held_by)
+        return _("Held: %(reason)s.") % {"reason": reason}
     state = states.of_execution(execution, moment)
     when = wording.distance(execution.due_at, moment)
     sentences = {

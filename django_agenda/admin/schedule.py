@@ -18,12 +18,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
 
 from django_agenda.clock import now
-from django_agenda.conf import get_settings
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
 
 from . import states, wording
-from .acting import ActingAdmin
+from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
@@ -72,19 +71,19 @@ class ScheduleAdmin(ActingAdmin):
 
     def may(self, request: HttpRequest, action: Action) -> bool:
         """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return self._may(request, f"{action.right}_schedule")
+        return may_do(request, f"{action.right}_schedule")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
-        return self._may(request, "run_schedule")
+        return may_do(request, "run_schedule")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may enable, disable and skip; the row itself is shown only."""
-        return self._may(request, "change_schedule")
+        return may_do(request, "change_schedule")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may make schedules."""
-        return self._may(request, "add_schedule")
+        return may_do(request, "add_schedule")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the address at which a schedule is changed."""
@@ -131,11 +130,6 @@ class ScheduleAdmin(ActingAdmin):
     ) -> Errand:
         nothing = Execution.objects.none()
         return ScheduleErrand(action=action, subjects=rows, executions=nothing, **more)
-
-    def _may(self, request: HttpRequest, codename: str) -> bool:
-        if get_settings().ADMIN_READ_ONLY:
-            return False
-        return bool(request.user.has_perm(f"django_agenda.{codename}"))
 
     @admin.display(description=gettext_lazy("schedule"))
     def label(self, schedule: Schedule) -> SafeString:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.worker import Worker
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -69,6 +72,22 @@ BATCHES = {
     "failed": State("failed", _("failed")),
     "cancelled": State("cancelled", _("cancelled")),
 }
+
+WORKERS = {
+    "active": State("succeeded", _("active")),
+    "quiet": State("paused", pgettext_lazy("of a worker", "quiet")),
+    "draining": State("running", _("draining")),
+    "stopped": State("cancelled", _("stopped")),
+    "lost": State("failed", _("lost")),
+}
+SILENT = State("missed", _("silent"))
+
+
+def known_of(model: type[Model]) -> Mapping[str, State]:
+    """Return the states of a model by its statuses."""
+    if model is Worker:
+        return WORKERS
+    return BATCHES if model is Batch else OUTCOMES
 
 
 def of_batch(batch: Batch) -> State:

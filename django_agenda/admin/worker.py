@@ -18,36 +18,50 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 
 from . import charts, wording
-from .read_only import ReadOnlyAdmin
-from .states import OUTCOMES, State
+from .acting import ActingAdmin
+from .actions.buttons import button, fitting
+from .actions.history import deeds
+from .actions.of_workers import OF_WORKERS
+from .states import OUTCOMES, SILENT, WORKERS, State
 
 _MOST_RUNNING = 50
-_ACTIVE = State("succeeded", gettext_lazy("active"))
-_DRAINING = State("running", gettext_lazy("draining"))
-_LATE = State("missed", gettext_lazy("silent"))
-_LOST = State("failed", gettext_lazy("lost"))
-_STOPPED = State("cancelled", gettext_lazy("stopped"))
 
 
 def state_of(worker: Worker, moment: datetime) -> State:
     """Return what a worker does; one that missed two heartbeats is silent, and then lost."""
-    if worker.status == Worker.Status.STOPPED:
-        return _STOPPED
+    if worker.status not in Worker.LIVING:
+        return WORKERS[worker.status]
     silence = moment - worker.beat_at
-    if worker.status == Worker.Status.LOST or silence > get_settings().WORKER_TTL:
-        return _LOST
-    if silence > 2 * get_settings().HEARTBEAT:
-        return _LATE
-    return _DRAINING if worker.status == Worker.Status.DRAINING else _ACTIVE
+    if silence > get_settings().WORKER_TTL:
+        return WORKERS[Worker.Status.LOST]
+    return SILENT if silence > 2 * get_settings().HEARTBEAT else WORKERS[worker.status]
+
+
+def wish_of(worker: Worker, moment: datetime) -> str:
+    """Return what a worker was asked for and does not do yet: "quiet asked for 2 s ago"."""
+    if worker.requested_at is None or worker.status not in Worker.AT_WORK:
+        return ""
+    does = "" if worker.status == Worker.Status.ACTIVE else worker.status
+    if worker.requested == does:
+        return ""
+    words = {
+        Worker.Request.QUIET: _("quiet asked for %(when)s"),
+        Worker.Request.STOP: _("stop asked for %(when)s"),
+    }
+    said = words.get(Worker.Request(worker.requested)) if worker.requested else None
+    when = wording.distance(min(worker.requested_at, moment), moment)
+    return (said or _("resume asked for %(when)s")) % {"when": when}
 
 
 @admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin):
-    """Show the processes that run executions."""
+class WorkerAdmin(ActingAdmin):
+    """Show the processes that run executions, and ask them to rest, go on or end."""
 
     list_display = ("label", "state", "load", "queues", "counts", "beat")
     list_filter = ("status",)
     search_fields = ("name", "hostname")
+    page_actions = OF_WORKERS
+    list_actions = OF_WORKERS
     page_template = "admin/django_agenda/worker/page.html"
     empty_template = "admin/django_agenda/worker/empty.html"
 
@@ -71,6 +85,11 @@ class WorkerAdmin(ReadOnlyAdmin):
             ]
         return {
             "state": state_of(row, moment),
+            "wish": wish_of(row, moment),
+            "buttons": [
+                button(self, row, action) for action in fitting(self, request, row, OF_WORKERS)
+            ],
+            "deeds": deeds(row, moment),
             "facts": _facts(row, moment),
             "running": running,
             "load": self.load(row),
@@ -89,7 +108,12 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state(self, worker: Worker) -> SafeString:
         """Return its state."""
-        return state_of(worker, now()).badge
+        moment = now()
+        return format_html(
+            '{}<span class="ag-sub">{}</span>',
+            state_of(worker, moment).badge,
+            wish_of(worker, moment),
+        )
 
     @admin.display(description=gettext_lazy("running"))
     def load(self, worker: Worker) -> SafeString:

@@ -163,6 +163,12 @@ def sizes() -> dict[str, int]:
         }
 
 
+def memory() -> int:
+    """Return how many bytes the server uses, for everything that it holds."""
+    with _errors_named():
+        return int(client().info("memory")["used_memory"])
+
+
 def wait_for_wake(queue_names: Sequence[str], *, every_queue: bool, seconds: float) -> bool:
     """Block until a queue's head becomes earlier, at most so long; tell whether it did."""
     named = [keys.wake(name) for name in queue_names]

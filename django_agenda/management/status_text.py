@@ -14,7 +14,7 @@ def status_lines(survey: Survey) -> list[str]:
     batches = ", ".join(f"{count:,} {status}" for status, count in survey.batches.items())
     facts = [
         ("at", f"{survey.moment:%Y-%m-%d %H:%M:%S} UTC"),
-        ("redis", survey.broker_error or "answers"),
+        ("redis", survey.broker_error or f"answers, {(survey.redis_memory or 0) / 2**20:,.1f} MiB"),
         ("batches", batches or "none unfinished"),
         ("executions", _executions(survey)),
         ("oldest due", in_words(survey.oldest_due_s)),
@@ -47,9 +47,17 @@ def _lateness(count: int, *quantiles: int | None) -> str:
 def _queues(survey: Survey) -> list[str]:
     if not survey.queues:
         return ["No queue was used yet."]
-    head = ("queue", "waiting", "due", "held", "in redis", "oldest due")
+    head = ("queue", "state", "waiting", "due", "held", "in redis", "oldest due")
     rows = [
-        (one.name, one.waiting, one.due, one.held, one.in_redis, in_words(one.oldest_due_s))
+        (
+            one.name,
+            "paused" if one.is_paused else "open",
+            one.waiting,
+            one.due,
+            one.held,
+            one.in_redis,
+            in_words(one.oldest_due_s),
+        )
         for one in survey.queues
     ]
     return aligned([head, *rows])

@@ -8,8 +8,10 @@ from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
 from .labels import label_of
+from .operation import Operation, OperationPart
 from .overview import Overview
 from .paused_queue import PausedQueue
+from .queue import Queue
 from .schedule import Schedule
 from .worker import Worker
 
@@ -19,8 +21,11 @@ __all__ = [
     "ErrorGroup",
     "Execution",
     "Fleet",
+    "Operation",
+    "OperationPart",
     "Overview",
     "PausedQueue",
+    "Queue",
     "Schedule",
     "Worker",
     "label_of",

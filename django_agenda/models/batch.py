@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from asgiref.sync import sync_to_async
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
@@ -132,7 +133,7 @@ class Batch(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name or f"batch {self.pk}"
+        return self.name or gettext("batch %(number)s") % {"number": self.pk}
 
     @property
     def end(self) -> datetime:
@@ -157,8 +158,10 @@ class Batch(models.Model):
     def describe(self) -> str:
         """Say in one sentence, with numbers, where it stands."""
         order = (*self.ENDED, "running", "pending", "scheduled")
-        counted = [f"{getattr(self, name)} {name}" for name in order if getattr(self, name)]
-        return f"{', '.join(counted) or 'nothing to run'} of {self.total}"
+        words = {name: self._meta.get_field(name).verbose_name for name in order}  # type: ignore[union-attr]
+        counted = [f"{getattr(self, name)} {words[name]}" for name in order if getattr(self, name)]
+        what = ", ".join(counted) or gettext("nothing to run")
+        return gettext("%(what)s of %(total)s") % {"what": what, "total": self.total}
 
     def cancel(self) -> int:
         """Cancel what waits, ask what runs to stop; return how many both were.

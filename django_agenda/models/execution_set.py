@@ -60,23 +60,24 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         """Hold those that wait: `held_by` says "paused", the status stays as it is."""
         return verbs.pause(self._writing())
 
-    def resume(self, over: timedelta | None = None) -> int:
+    def resume(self, over: timedelta | None = None, start: datetime | None = None) -> int:
         """Let go of those that pause() held.
 
-        What is overdue by now runs at once, or is spread evenly over `over` from now; what has
-        expired meanwhile is missed, unless it was spread. A member of a paused batch is held by
-        the batch from here on, and not counted.
+        What is overdue by now runs at once, or is spread evenly over `over` from `start` (now);
+        what has expired meanwhile is missed, unless it was spread. A member of a paused batch is
+        held by the batch from here on, and not counted.
         """
-        return verbs.resume(self._writing(), over)
+        return verbs.resume(self._writing(), over, start)
 
-    def retry(self, over: timedelta | None = None) -> int:
+    def retry(self, over: timedelta | None = None, start: datetime | None = None) -> int:
         """Run those again that failed, were missed or were cancelled, now or spread over `over`.
 
-        Keeps counting `attempts`, and grants as many more as the task had at first. Reopens the
-        batch; its callbacks are called at most once in its life all the same. One whose key is
-        alive by now, or was given to another of the set, is passed over.
+        The spread begins at `start`, or now. Keeps counting `attempts`, and grants as many more as
+        the task had at first. Reopens the batch; its callbacks are called at most once in its life
+        all the same. One whose key is alive by now, or was given to another of the set, is passed
+        over.
         """
-        return verbs.retry(self._writing(), over)
+        return verbs.retry(self._writing(), over, start)
 
     def reschedule(
         self,
@@ -84,15 +85,17 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         at: datetime | None = None,
         by: timedelta | None = None,
         over: timedelta | None = None,
+        start: datetime | None = None,
     ) -> int:
         """Give those that wait another moment; those that run are passed over.
 
         Exactly one of: `at` (an aware moment for all), `by` (how much later than now planned;
-        negative is earlier), `over` (an even spread from now, in the order of their moments).
+        negative is earlier), `over` (an even spread from `start`, or now, in the order of their
+        moments).
         What expires does so as long after the new moment as it did after the old one. Held ones
         stay held. Raises ValueError, before anything is changed.
         """
-        return verbs.reschedule(self._writing(), at, by, over)
+        return verbs.reschedule(self._writing(), at, by, over, start)
 
     def reschedule_each(self, moments: Mapping[Any, datetime]) -> int:
         """Give each its own moment, by key or id, in one transaction; see reschedule().

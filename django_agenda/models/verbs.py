@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .execution_set import ExecutionQuerySet
     from .schedule import Schedule
     from .schedule_set import ScheduleQuerySet
+    from .worker import WorkerQuerySet
 
 
 def _count(room: str, verb: str, *args: Any) -> int:
@@ -61,9 +62,9 @@ def pause_batch(batch: Batch) -> int:
     return _count("pause", "pause_batch", batch)
 
 
-def resume(executions: ExecutionQuerySet, over: timedelta | None) -> int:
+def resume(executions: ExecutionQuerySet, over: timedelta | None, start: datetime | None) -> int:
     """See scheduling.resume."""
-    return _count("resume", "resume", executions, over)
+    return _count("resume", "resume", executions, over, start)
 
 
 def resume_batch(batch: Batch, over: timedelta | None) -> int:
@@ -71,9 +72,9 @@ def resume_batch(batch: Batch, over: timedelta | None) -> int:
     return _count("resume", "resume_batch", batch, over)
 
 
-def retry(executions: ExecutionQuerySet, over: timedelta | None) -> int:
+def retry(executions: ExecutionQuerySet, over: timedelta | None, start: datetime | None) -> int:
     """See scheduling.retry."""
-    return _count("retry", "retry", executions, over)
+    return _count("retry", "retry", executions, over, start)
 
 
 def retry_failed(batch: Batch, over: timedelta | None) -> int:
@@ -86,9 +87,10 @@ def reschedule(
     at: datetime | None,
     by: timedelta | None,
     over: timedelta | None,
+    start: datetime | None,
 ) -> int:
     """See scheduling.reschedule."""
-    return _count("reschedule", "reschedule", executions, at, by, over)
+    return _count("reschedule", "reschedule", executions, at, by, over, start)
 
 
 def reschedule_each(executions: ExecutionQuerySet, moments: Mapping[Any, datetime]) -> int:
@@ -130,6 +132,21 @@ def skip_next(schedules: ScheduleQuerySet) -> int:
 def run_now(schedule: Schedule) -> Execution:
     """See scheduling.run_now."""
     return cast("Execution", _done("run_now", "run_now", schedule))
+
+
+def quiet(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "quiet", workers)
+
+
+def resume_workers(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "resume", workers)
+
+
+def stop_workers(workers: WorkerQuerySet) -> int:
+    """See scheduling.ask."""
+    return _count("ask", "stop", workers)
 
 
 def wait(execution: Execution, timeout: float | timedelta) -> Any:

@@ -23,6 +23,7 @@ from .enqueue import enqueue, entry_of
 
 # An id that a worker has just popped is claimed within this time, unless it was lost.
 SECOND_LOOK = 2.0
+MOST_SUSPECTS = 50_000
 _READ = ("id", "queue_name", "due_at", "priority")
 
 
@@ -44,20 +45,31 @@ def find_strangers(using: str, *, repair: bool) -> Iterator[int]:
 def find_missing(using: str, *, repair: bool) -> Iterator[int]:
     """Find rows that wait and that Redis lacks, or has at another moment; enqueue them.
 
-    Gives how many, chunk by chunk; a chunk in which something seems to be missing is looked at
-    twice, since a worker may have it in its hands. What lies beyond HORIZON is not missing.
+    Gives how many, chunk by chunk; what seems to be missing is looked at twice, since a worker may
+    have it in its hands. What lies beyond HORIZON is not missing.
     """
-    for page in _pages(using):
-        suspects = broker.astray([entry_of(row) for row in page])
-        if not suspects:
-            yield 0
-            continue
+    size = get_settings().CHUNK_SIZE
+    for suspects in _suspects(using):
         threading.Event().wait(SECOND_LOOK)
-        again = _waiting(using).filter(pk__in=[UUID(entry.id) for entry in suspects])
-        missing = broker.astray(_unchanged(suspects, again))
-        if repair:
-            enqueue(missing)
-        yield len(missing)
+        for first in range(0, len(suspects), size):
+            some = suspects[first : first + size]
+            again = _waiting(using).filter(pk__in=[UUID(entry.id) for entry in some])
+            missing = broker.astray(_unchanged(some, again))
+            if repair:
+                enqueue(missing)
+            yield len(missing)
+
+
+def _suspects(using: str) -> Iterator[list[Entry]]:
+    """Give what seems to be missing, so many at once that few waits are needed."""
+    found: list[Entry] = []
+    for page in _pages(using):
+        found += broker.astray([entry_of(row) for row in page])
+        if len(found) >= MOST_SUSPECTS:
+            yield found
+            found = []
+    if found:
+        yield found
 
 
 def _strange(using: str, queue_name: str, ids: Sequence[str]) -> list[str]:

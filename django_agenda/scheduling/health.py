@@ -95,7 +95,9 @@ def _workers(using: str, moment: datetime, limits: Limits) -> Finding:
     found = worker_states(using)
     living = [one for one in found if one.is_alive and one.status == "active"]
     if not living:
-        return Finding("workers", BEHIND, "none is alive")
+        quiet = sum(one.is_alive and one.status == "quiet" for one in found)
+        words = f"none is at work, {quiet} quiet" if quiet else "none is alive"
+        return Finding("workers", BEHIND, words)
     return Finding("workers", WELL, f"{len(living)} alive")
 
 

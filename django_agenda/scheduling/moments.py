@@ -16,10 +16,14 @@ def check_over(over: timedelta) -> timedelta:
     return Window(start=now(), over=over).over
 
 
-def at_once_or_over(count: int, over: timedelta | None) -> Iterator[datetime]:
-    """Give so many moments: all now, or spread evenly over the time from now."""
+def at_once_or_over(
+    count: int, over: timedelta | None, start: datetime | None = None
+) -> Iterator[datetime]:
+    """Give so many moments: all now, or spread evenly over the time from `start` (now)."""
     moment = now()
-    return repeat(moment, count) if over is None else spread_over(count, moment, over)
+    if over is None:
+        return repeat(moment, count)
+    return spread_over(count, moment if start is None else start, over)
 
 
 def spread_over(count: int, start: datetime, over: timedelta) -> Iterator[datetime]:

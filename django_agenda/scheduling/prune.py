@@ -24,6 +24,7 @@ from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import first_uuid7
+from django_agenda.models.operation import Operation
 from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 
@@ -182,6 +183,9 @@ def _prune_batches(using: str, before: datetime, *, dry_run: bool) -> Iterator[C
     while batch := old.filter(pk__gt=after).first():
         after = batch.pk
         yield from drop_batch(using, batch, dry_run=dry_run)
+    if not dry_run:
+        # They are few, and short once they have ended.
+        Operation.objects.using(using).filter(finished_at__lt=before).delete()
 
 
 def _prune_workers(using: str, before: datetime, *, dry_run: bool) -> Counter[str]:

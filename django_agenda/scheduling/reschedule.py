@@ -21,6 +21,7 @@ def reschedule(
     at: datetime | None = None,
     by: timedelta | None = None,
     over: timedelta | None = None,
+    start: datetime | None = None,
 ) -> int:
     """See ExecutionQuerySet.reschedule()."""
     given = {
@@ -36,14 +37,16 @@ def reschedule(
             raise TypeError(f"'by' must be a timedelta, not {by!r}")
         check_reach(waiting, None, by)
         return move(executions.db, collect(waiting), by)
-    return _to(waiting, *_wanted(at, over))
+    return _to(waiting, *_wanted(at, over, start))
 
 
-def _wanted(at: datetime | None, over: timedelta | None) -> tuple[datetime, timedelta | None]:
+def _wanted(
+    at: datetime | None, over: timedelta | None, start: datetime | None
+) -> tuple[datetime, timedelta | None]:
     if at is not None:
         return aware("at", at), None
     assert over is not None  # noqa: S101
-    return now(), check_over(over)
+    return now() if start is None else aware("start", start), check_over(over)
 
 
 def _to(waiting: QuerySet[Execution], start: datetime, over: timedelta | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import connections, transaction
@@ -22,12 +22,14 @@ from .move import check_reach, move
 from .settle import settle, sweep
 
 
-def resume(executions: QuerySet[Execution], over: timedelta | None = None) -> int:
+def resume(
+    executions: QuerySet[Execution], over: timedelta | None = None, start: datetime | None = None
+) -> int:
     """See ExecutionQuerySet.resume()."""
     using = executions.db
     held = executions.filter(status__in=Execution.WAITING, held_by=Execution.PAUSED)
     if over is not None:
-        _spread(using, held, check_over(over))
+        _spread(using, held, check_over(over), start)
     return carry_out(using, collect(held).pages(), partial(_resume, using))
 
 
@@ -83,9 +85,12 @@ def _untold(using: str, batch_id: int) -> int:
     return waiting.filter(refused | Q(position__gte=F("batch__told_until"))).count()
 
 
-def _spread(using: str, rows: QuerySet[Execution], over: timedelta) -> None:
+def _spread(
+    using: str, rows: QuerySet[Execution], over: timedelta, start: datetime | None = None
+) -> None:
     moment = now()
     overdue = rows.filter(due_at__lte=moment)
-    check_reach(overdue, moment, over)
+    first = moment if start is None else start
+    check_reach(overdue, first, over)
     ids = collect(overdue, "due_at", "pk")
-    move(using, ids, spread_over(len(ids), moment, over))
+    move(using, ids, spread_over(len(ids), first, over))

@@ -58,14 +58,16 @@ class _Reopened(NamedTuple):
     entry: Entry
 
 
-def retry(executions: QuerySet[Execution], over: timedelta | None = None) -> int:
+def retry(
+    executions: QuerySet[Execution], over: timedelta | None = None, start: datetime | None = None
+) -> int:
     """See ExecutionQuerySet.retry()."""
     using = executions.db
     ended = executions.filter(status__in=Execution.RETRYABLE)
     if over is not None:
-        check_reach(ended, now(), check_over(over))
+        check_reach(ended, now() if start is None else start, check_over(over))
     ids = collect(ended, "due_at", "pk")
-    moments = at_once_or_over(len(ids), over)
+    moments = at_once_or_over(len(ids), over, start)
     return carry_out(using, with_moments(ids, moments), partial(_retry, using))
 
 

@@ -15,6 +15,7 @@ from django_agenda.conf import get_settings
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.worker import Worker
 
 from .enqueue import entry_of
@@ -42,6 +43,7 @@ class QueueState:
     held: int
     oldest_due_s: float | None
     in_redis: int | None
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,14 @@ class DriftState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Hold the state of everything at one moment; the names are those of the JSON form."""
+    """Hold the state of everything at one moment; the names are those of the JSON form.
+
+    `redis_memory` is in bytes, of everything that the server holds (None: unknown).
+    """
 
     moment: datetime
     broker_error: str
+    redis_memory: int | None
     batches: dict[str, int]
     pending: int
     scheduled: int
@@ -96,13 +102,14 @@ class Survey:
 def survey(using: str) -> Survey:
     """Look at everything, in about ten statements; Redis may be down, the database may not."""
     moment = now()
-    sizes, error = _sizes()
+    sizes, memory, error = _sizes()
     queues = _queues(using, moment, sizes)
     counts = _counts(using)
     oldest = [one.oldest_due_s for one in queues if one.oldest_due_s is not None]
     return Survey(
         moment=moment,
         broker_error=error,
+        redis_memory=memory,
         batches=_batches(using),
         pending=counts.get(Execution.Status.PENDING, 0),
         scheduled=counts.get(Execution.Status.SCHEDULED, 0),
@@ -117,10 +124,16 @@ def survey(using: str) -> Survey:
     )
 
 
+def queue_states(using: str) -> list[QueueState]:
+    """Return every queue in which something waits, that Redis knows, or that is paused."""
+    return _queues(using, now(), _sizes()[0])
+
+
 def worker_states(using: str) -> list[WorkerState]:
     """Return the workers that have not ended, judged by the database's clock."""
     ttl = get_settings().WORKER_TTL
-    rows = Worker.objects.using(using).filter(status__in=Worker.LIVING).order_by("name", "pk")
+    living = Worker.objects.using(using).filter(status__in=Worker.LIVING).order_by("name", "pk")
+    rows: Any = living.annotate(moment=Now())
     return [
         WorkerState(
             name=row.name,
@@ -131,15 +144,15 @@ def worker_states(using: str) -> list[WorkerState]:
             beat_age_s=_seconds(row.moment, row.beat_at),
             is_alive=row.moment - row.beat_at <= ttl,
         )
-        for row in rows.annotate(moment=Now())
+        for row in rows
     ]
 
 
-def _sizes() -> tuple[dict[str, int] | None, str]:
+def _sizes() -> tuple[dict[str, int] | None, int | None, str]:
     try:
-        return broker.sizes(), ""
+        return broker.sizes(), broker.memory(), ""
     except BrokerUnavailable as error:
-        return None, str(error)
+        return None, None, str(error)
 
 
 def _batches(using: str) -> dict[str, int]:
@@ -168,15 +181,19 @@ def _queues(using: str, moment: datetime, sizes: dict[str, int] | None) -> list[
         )
     }
     nothing = {"waiting": 0, "due": 0, "held": 0, "oldest": None}
+    paused = set(PausedQueue.objects.using(using).values_list("name", flat=True))
     return [
-        _queue(name, found.get(name, nothing), moment, sizes)
-        for name in sorted(found.keys() | (sizes or {}).keys())
+        _queue(name, found.get(name, nothing), moment, sizes, is_paused=name in paused)
+        for name in sorted(found.keys() | (sizes or {}).keys() | paused)
     ]
 
 
-def _queue(name: str, row: Any, moment: datetime, sizes: dict[str, int] | None) -> QueueState:
+def _queue(
+    name: str, row: Any, moment: datetime, sizes: dict[str, int] | None, *, is_paused: bool
+) -> QueueState:
     oldest = row["oldest"]
     return QueueState(
+        is_paused=is_paused,
         name=name,
         waiting=row["waiting"],
         due=row["due"],

@@ -22,7 +22,7 @@ Token = tuple[str, int]
 # The incarnation; then: signs of life, progress, bodies that have ended, next place in the ring.
 _HEADER = struct.Struct("<16sddQI")
 _ALIVE, _PROGRESS, _ENDED, _NEXT = 16, 24, 32, 40
-_ORDER, _RETIRES, _FINISHED = 44, 45, 46
+_ORDER, _RETIRES, _FINISHED, _QUIET = 44, 45, 46, 47
 _DOUBLE, _LONG, _INT = struct.Struct("<d"), struct.Struct("<Q"), struct.Struct("<I")
 _SLOTS = 64
 # Id, attempt, the moment at which it is stuck (0.0: never); then the state, which is written last.
@@ -134,6 +134,15 @@ class Board:
     @finished.setter
     def finished(self, value: bool) -> None:
         self._memory[_FINISHED] = value
+
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether it claims nothing new because somebody asked for that."""
+        return bool(self._memory[_QUIET])
+
+    @is_quiet.setter
+    def is_quiet(self, value: bool) -> None:
+        self._memory[_QUIET] = value
 
     def running(self) -> list[Slot]:
         """Return what runs, or ran when the process died."""

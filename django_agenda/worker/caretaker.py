@@ -110,7 +110,7 @@ class Caretaker:
 
     def _adopt(self) -> None:
         """Claim what other workers put aside because they know no such task."""
-        if not self._hands.free:
+        if not self._hands.free or self._heart.is_quiet:
             return
         aside = self._queues.of(
             Execution.objects.using(self._using).filter(held_by=Execution.UNKNOWN_TASK)

@@ -114,9 +114,12 @@ class Child:
         self.board.close()
 
 
-def start(options: Options, *, version: str, others: Callable[[], None]) -> Child:
+def start(
+    options: Options, *, version: str, others: Callable[[], None], is_quiet: bool = False
+) -> Child:
     """Fork a worker; `others` closes, in it, what leads from the supervisor to other processes."""
     board = Board(options.concurrency)
+    board.is_quiet = is_quiet
     ours, theirs = socket.socketpair()
 
     def work() -> int:

@@ -55,7 +55,7 @@ class Claimer:
         may_claim: Callable[[], bool],
         trouble: Trouble,
         start: Callable[[Claim], None],
-        is_quiet: Callable[[], bool],
+        is_idle: Callable[[], bool],
         enough: Callable[[str], None],
         options: Options,
     ) -> None:
@@ -73,7 +73,7 @@ class Claimer:
         self._may_claim = may_claim
         self._trouble = trouble
         self._start = start
-        self._is_quiet = is_quiet
+        self._is_idle = is_idle
         self._enough = enough
         self._options = options
         self._reach = settings.LOOKAHEAD
@@ -81,20 +81,20 @@ class Claimer:
 
     def tick(self) -> float:
         """Claim once; return the seconds until there is something to claim again."""
-        is_quiet = self._is_quiet()
+        is_idle = self._is_idle()
         room = self._room()
         if room <= 0:
             if not self._has_had_its_fill():
                 return self._longest
-            if is_quiet:
+            if is_idle:
                 self._enough("max tasks")
             return PAUSE
         self._misfires.settle()
         if self._trouble.is_on(BROKER) and not self._broker_may_answer:
-            return self._claim_without(room, is_quiet=is_quiet)
+            return self._claim_without(room, is_idle=is_idle)
         self._broker_may_answer = False
         try:
-            return self._claim(room, is_quiet=is_quiet)
+            return self._claim(room, is_idle=is_idle)
         except BrokerUnavailable as error:
             self._trouble.met(error)
             return 0.0
@@ -103,8 +103,8 @@ class Claimer:
         """Ask Redis at the next turn: it has answered somebody."""
         self._broker_may_answer = True
 
-    def _claim(self, room: int, *, is_quiet: bool) -> float:
-        if is_quiet and self._options.burst:
+    def _claim(self, room: int, *, is_idle: bool) -> float:
+        if is_idle and self._options.burst:
             self._queues.look_again()  # a callback may have gone to a queue that is new
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
@@ -116,13 +116,13 @@ class Claimer:
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
             self._take(found.ids, moment, starts)
-        elif is_quiet and self._options.burst and self._is_over(found, moment):
+        elif is_idle and self._options.burst and self._is_over(found, moment):
             self._enough("nothing is due")
         if found.more or len(found.ids) >= room:
             return 0.0 if self._room() > 0 else self._longest
         return self._wait(found, moment, starts, ahead)
 
-    def _claim_without(self, room: int, *, is_quiet: bool) -> float:
+    def _claim_without(self, room: int, *, is_idle: bool) -> float:
         """Claim by the database alone, until the waker has heard of Redis again."""
         with self._holdings.claiming:
             taken = in_transaction(self._using, partial(self._pick, room))
@@ -132,7 +132,7 @@ class Claimer:
         if taken is not None:
             self._start_all(taken.claims)
             count = len(taken.claims) + taken.unknown
-        elif is_quiet and self._options.burst:
+        elif is_idle and self._options.burst:
             self._enough("nothing is due")
         return rest(count, room) if self._room() > 0 else self._longest
 

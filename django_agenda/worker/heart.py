@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -37,7 +37,9 @@ class Heart:
         self._trouble = trouble
         self.lease = Lease(worker, self._trusted)
         self._beat_at = monotonic()
+        self._requested = worker.requested
         self.counts: Callable[[], dict[str, int]] = dict
+        self.heed: Callable[[str], None] = lambda _: None
         self.note_silence: Callable[[float], None] = lambda _: None
 
     @property
@@ -50,9 +52,14 @@ class Heart:
         """Tell whether no other worker can have declared this one lost yet."""
         return self.lease.is_trusted
 
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether somebody wants that this worker claims nothing new."""
+        return bool(self._requested)
+
     def register(self) -> None:
         """Write the row of a new incarnation; the one before, if any, may start nothing more."""
-        self._agree_on_the_time()
+        self._agree_on_the_time(lambda: database_now(self._using))
         began = monotonic()
         worker = copy(self.worker)
         worker.pk = uuid7()
@@ -77,7 +84,7 @@ class Heart:
             self.lease.renew(began)
             sign(self._using, self._ttl)
             self._trouble.over(DATABASE)
-            self._agree_on_the_time()
+            self._look()
         else:
             self.register()
         return self._interval
@@ -96,13 +103,45 @@ class Heart:
             status=Worker.Status.STOPPED, stopped_at=Now(), beat_at=Now(), **self.counts()
         )
 
-    def _agree_on_the_time(self) -> None:
+    def _look(self) -> None:
+        """Read clock and row in one statement, and obey: what is asked for costs no other."""
+        asked: list[str] = []
+
+        def read() -> datetime:
+            found = self._rows(self.worker).annotate(moment=Now())
+            for moment, requested in found.values_list("moment", "requested"):
+                asked.append(requested)
+                return moment
+            return now()
+
+        self._agree_on_the_time(read)
+        for requested in asked:
+            self._obey(requested)
+
+    def _obey(self, requested: str) -> None:
+        if requested == self._requested:
+            return
+        if requested == Worker.Request.QUIET:
+            # Before the row says so: who is shown as quiet claims nothing more.
+            self._requested = requested
+            self._show(Worker.Status.QUIET)
+        elif not requested:
+            self._show(Worker.Status.ACTIVE)
+        self._requested = self.worker.requested = requested
+        self.heed(requested)
+
+    def _show(self, status: Worker.Status) -> None:
+        at_work = self._rows(self.worker).filter(status__in=Worker.AT_WORK)
+        at_work.update(status=status)
+        self.worker.status = status
+
+    def _agree_on_the_time(self, read: Callable[[], datetime]) -> None:
         """Go by the database's clock when the machine's own is wrong.
 
         What is due is the broker's to say; but retries, callbacks and expiry go by this clock.
         """
         began, before = monotonic(), now()
-        skew = database_now(self._using) - before
+        skew = read() - before
         round_trip = timedelta(seconds=monotonic() - began)
         if not -MOST_SKEW <= skew <= MOST_SKEW + round_trip:
             correct(skew)
@@ -111,7 +150,9 @@ class Heart:
         return Worker.objects.using(self._using).filter(pk=worker.pk)
 
 
-def new_worker(name: str | None, *, queues: str, concurrency: int, version: str) -> Worker:
+def new_worker(
+    name: str | None, *, queues: str, concurrency: int, version: str, is_quiet: bool = False
+) -> Worker:
     """Return the row of this process, not yet saved; its name is host:pid unless one is given."""
     hostname = socket.gethostname()[:255]
     pid = os.getpid()
@@ -122,4 +163,6 @@ def new_worker(name: str | None, *, queues: str, concurrency: int, version: str)
         queues=queues,
         concurrency=concurrency,
         version=version,
+        status=Worker.Status.QUIET if is_quiet else Worker.Status.ACTIVE,
+        requested=Worker.Request.QUIET if is_quiet else "",
     )

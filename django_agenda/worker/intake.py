@@ -49,7 +49,7 @@ def make_intake(
     start: Callable[[Claim], None],
     lease: Callable[[], Lease],
     may_claim: Callable[[], bool],
-    is_quiet: Callable[[], bool],
+    is_idle: Callable[[], bool],
     enough: Callable[[str], None],
 ) -> Intake:
     """Return the parts, each with those that it needs, not yet started."""
@@ -69,7 +69,7 @@ def make_intake(
         may_claim=may_claim,
         trouble=trouble,
         start=start,
-        is_quiet=is_quiet,
+        is_idle=is_idle,
         enough=enough,
         options=options,
     )
@@ -94,6 +94,7 @@ def make_intake(
     loops["bell"] = Loop("bell", bell.tick, trouble)
     claimer.touch = loops["claimer"].progress.begin
     waker.wake = loops["claimer"].wake
+    waker.is_quiet = lambda: heart.is_quiet
     waker.is_back = claimer.try_broker
     cancellations.wake = loops["cancellations"].wake
 

@@ -10,6 +10,7 @@ from .board import Board
 
 RETIRES = b"r"
 WANTS_CPU = b"c"
+STOPS = b"s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,10 @@ class Post:
     def ask_for_cpu(self) -> None:
         """Ask for one more process for bodies that compute."""
         self._say(WANTS_CPU)
+
+    def ask_to_stop(self) -> None:
+        """Ask for the end of the supervisor, and so of all its processes."""
+        self._say(STOPS)
 
     def take_cpu(self) -> tuple[int, int] | None:
         """Return descriptor and process id of what was asked for; None when the line broke."""

@@ -131,7 +131,8 @@ def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[s
         },
         guard=(
             "e.status = 'running' AND e.attempts = x.attempts AND NOT EXISTS (SELECT 1 FROM"
-            f" {living} w WHERE w.id = e.claimed_by AND w.status IN ('active', 'draining'))"
+            f" {living} w WHERE w.id = e.claimed_by"
+            " AND w.status IN ('active', 'quiet', 'draining'))"
         ),
         returning=("id", "status"),
     )

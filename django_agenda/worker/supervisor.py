@@ -25,8 +25,9 @@ from django_agenda.signals import process_ended
 from .child import Child, share, start
 from .codes import BROKEN, DRAINED, INTERRUPTED, STUCK
 from .fork import fork
+from .heed import REASON
 from .options import Options
-from .post import WANTS_CPU
+from .post import STOPS, WANTS_CPU
 from .pulse import SLOW, touch
 from .settle import Remains
 from .shutdown import Shutdown
@@ -48,11 +49,14 @@ class Seat:
     child: Child | None = None
     quick_deaths: int = 0
     not_before: float = field(default_factory=monotonic)
+    is_quiet: bool = False
     is_done: bool = False
 
     def vacate(self) -> None:
         """Have it filled again: at once, but ever later when children die as soon as they live."""
         child, self.child = self.child, None
+        # Whoever takes the place of one that was asked to be quiet is so as well.
+        self.is_quiet = child is not None and child.board.is_quiet
         is_quick = child is not None and monotonic() - child.born_at < LIVED
         self.quick_deaths = self.quick_deaths + 1 if is_quick else 0
         pause = 0.0
@@ -197,8 +201,12 @@ class Supervisor:
             return
         for seat in self._seats:
             if seat.child is None and not seat.is_done and monotonic() >= seat.not_before:
-                child = start(seat.options, version=self._version, others=self._close_lines)
-                seat.child = child
+                seat.child = child = start(
+                    seat.options,
+                    version=self._version,
+                    others=self._close_lines,
+                    is_quiet=seat.is_quiet,
+                )
                 self._children.append(child)
                 self._shutdown.listen(child.line, partial(self._hear, child))
 
@@ -210,6 +218,8 @@ class Supervisor:
             words = b""
         if not words:
             self._shutdown.forget(child.line)
+        if STOPS in words:
+            self._shutdown.tell(REASON)
         for _ in range(words.count(WANTS_CPU)):
             child.compute(self._close_lines)
 

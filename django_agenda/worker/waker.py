@@ -23,6 +23,7 @@ class Waker:
         self._seconds = seconds
         self._trouble = trouble
         self._pause = Pause()
+        self.is_quiet: Callable[[], bool] = lambda: False
         self.is_back: Callable[[], object] = dict
         self.wake: Callable[[], None] = threading.Event().set
 
@@ -35,6 +36,9 @@ class Waker:
             self.wake()
             return self._pause.longer()
         self._pause = Pause()
+        if self.is_quiet():
+            # Whoever ends that wakes this loop.
+            return self._seconds
         if not self._hands.free:
             # The token is left for a worker that can use it; this one looks when it has room.
             return BUSY

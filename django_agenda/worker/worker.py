@@ -24,6 +24,7 @@ from .control import Control
 from .crew import Crew
 from .hands import Hands
 from .heart import Heart, new_worker
+from .heed import Heed
 from .holdings import Holdings
 from .in_hand import InHand
 from .intake import Intake, make_intake
@@ -61,6 +62,7 @@ class WorkerProcess:
             queues=str(options.queues),
             concurrency=options.concurrency,
             version=version,
+            is_quiet=self._board.is_quiet,
         )
         self._heart = Heart(self._using, row, settings, self._trouble)
         self._hands = Hands(options.concurrency, self._has_room)
@@ -75,6 +77,7 @@ class WorkerProcess:
         self._heart.counts = self._counts
         self._intake = self._make_intake(settings)
         self._loops = self._intake.loops
+        self._heart.heed = Heed(self._board, post, self._shutdown, self._loops)
         parts = {name: self._loops[name].progress for name in ("claimer", "heart", "ticker")}
         parts["recorder"] = self._recorder.progress
         limit = settings.WATCHDOG.total_seconds()
@@ -95,7 +98,7 @@ class WorkerProcess:
             done=self._done,
             record=self._recorder.put,
             blame=self._blame,
-            enough=self._enough,
+            enough=self._shutdown.request,
         )
 
     def _make_intake(self, settings: Settings) -> Intake:
@@ -112,8 +115,8 @@ class WorkerProcess:
             start=self._crew.start,
             lease=self._lease,
             may_claim=self._may_claim,
-            is_quiet=self._is_quiet,
-            enough=self._enough,
+            is_idle=self._is_idle,
+            enough=self._shutdown.request,
         )
 
     def run(self) -> int:
@@ -247,8 +250,7 @@ class WorkerProcess:
 
     def _blame(self, claim: Claim) -> None:
         """Take note that a body's own process has died."""
-        token = (claim.id, claim.attempt)
-        blame(self._using, claim.lease.worker, [token])
+        blame(self._using, claim.lease.worker, [(claim.id, claim.attempt)])
         self._holdings.drop([claim])
         self._hands.put_down()
 
@@ -259,9 +261,9 @@ class WorkerProcess:
         given = self._post.take_cpu()
         if given is not None:
             self._crew.attach(*given)
-            return
-        self._shutdown.forget(self._post.line)
-        self._shutdown.orphaned()
+        else:
+            self._shutdown.forget(self._post.line)
+            self._shutdown.orphaned()
 
     def _check(self) -> None:
         self._board.alive()
@@ -275,15 +277,13 @@ class WorkerProcess:
     def _may_claim(self) -> bool:
         return (
             self._heart.is_trusted
+            and not self._heart.is_quiet
             and self._recorder.unsaved < self._max_unsaved
             and self._recorder.waits < self._longest_unsaved
         )
 
-    def _is_quiet(self) -> bool:
+    def _is_idle(self) -> bool:
         return not self._hands.held and not self._recorder.unsaved
-
-    def _enough(self, reason: str) -> None:
-        self._shutdown.request(reason)
 
     def _has_room(self) -> None:
         self._loops["claimer"].wake()

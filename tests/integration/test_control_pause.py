@@ -396,7 +396,7 @@ def test_nothing_starts_after_a_pause_has_returned(ledger: str) -> None:
     with RunningWorker(concurrency=2) as running:
         wait_until(lambda: len(tasks.lines(ledger)) > 20)
         batch.pause()
-        wait_until(running.process._is_quiet)
+        wait_until(running.process._is_idle)
         done = len(tasks.lines(ledger))
         batch.refresh_from_db()
         assert (batch.running, batch.succeeded) == (0, done)

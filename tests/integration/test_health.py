@@ -67,7 +67,8 @@ def test_it_is_said_in_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"status": "stopped"}, {"beat_at": now() - HOUR}, {"status": "draining"}]
+    "fields",
+    [{"status": "stopped"}, {"beat_at": now() - HOUR}, {"status": "draining"}, {"status": "quiet"}],
 )
 def test_without_a_living_worker_it_is_behind(fields: dict[str, Any]) -> None:
     WorkerFactory.create(**fields)

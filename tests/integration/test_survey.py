@@ -159,10 +159,10 @@ def test_the_json_names_are_stable() -> None:
 
     assert set(found) == {
         *("moment", "broker_error", "batches", "pending", "scheduled", "due", "held", "running"),
-        *("oldest_due_s", "queues", "workers", "drift", "lateness"),
+        *("redis_memory", "oldest_due_s", "queues", "workers", "drift", "lateness"),
     }
     assert set(found["queues"][0]) == {
-        *("name", "waiting", "due", "held", "oldest_due_s", "in_redis")
+        *("name", "waiting", "due", "held", "oldest_due_s", "in_redis", "is_paused")
     }
     assert set(found["workers"][0]) == {
         *("name", "status", "queues", "concurrency", "running", "beat_age_s", "is_alive")

@@ -34,6 +34,10 @@ class Action:
     %(count)s. `passed_over` says why some within reach may not have been changed; `changes_batch`
     that something is done even if no execution was changed; `is_by_error` that it can be narrowed
     to one kind of error.
+
+    Many targets are changed part by part, as an operation: by `carry_out`, with a wish that has its
+    share of the window as `over` and `start`; or by `in_parts` if there is one, and then
+    `carry_out` for each batch, if it is `by_batch`. `is_brake` has it done at once, however many.
     """
 
     slug: str
@@ -50,6 +54,9 @@ class Action:
     is_repair: bool = False
     is_by_error: bool = False
     changes_batch: bool = False
+    by_batch: bool = False
+    in_parts: Callable[[Given], int] | None = None
+    is_brake: bool = False
 
 
 def in_numbers(text: Any, number: int, count: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Count, Model, QuerySet
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import wording
-from django_agenda.admin.states import BATCHES, OUTCOMES, State
+from django_agenda.admin.states import State, known_of
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.execution_set import ExecutionQuerySet
@@ -100,25 +100,25 @@ class Errand:
         counted = self.within_reach.order_by().values_list("status").annotate(many=Count("*"))
         counts: Mapping[str, int] = dict(counted)
         subjects, skipped = self._fitting()
+        known = known_of(self.executions.model)
         return Survey(
             count=sum(counts.values()),
             subjects=subjects,
-            shares=[(state, counts[slug]) for slug, state in OUTCOMES.items() if slug in counts],
+            shares=[(state, counts[slug]) for slug, state in known.items() if slug in counts],
             skipped=skipped,
         )
 
-    def carry_out(self, wish: dict[str, Any], seen: int) -> Answer:
-        """Do it; `seen` is how many there were when it was asked for.
+    def carry_out(self, wish: dict[str, Any], seen: int, before: Survey) -> Answer:
+        """Do it; `seen` is how many there were when it was asked for, `before` what there is now.
 
         Raises ValueError, before anything is changed, for moments that cannot be.
         """
-        before = self.survey()
         fitting = self.subjects.filter(self.action.fits())
         subjects = list(named(fitting)[: ONE_BY_ONE + 1])
         count = (
             self.action.carry_out(Given(fitting, self.within_reach, wish)) if before.subjects else 0
         )
-        is_exact = self.is_chosen and self.subjects.model is Execution
+        is_exact = self.is_chosen and self.subjects.model is not Batch
         expected = before.count if is_exact else max(before.count, seen)
         return Answer(
             action=self.action,
@@ -131,7 +131,7 @@ class Errand:
 
     def _fitting(self) -> tuple[int, list[tuple[State, int]]]:
         """Count the subjects that fit, and by status those that do not."""
-        known = BATCHES if self.subjects.model is Batch else OUTCOMES
+        known = known_of(self.subjects.model)
         counted = (
             self.subjects.order_by()
             .values_list("status")

@@ -41,6 +41,12 @@ class Wish(forms.Form):
         """Say what was chosen, without the reason."""
         return []
 
+    def reasons(self, *more: str) -> list[str]:
+        """Say what was chosen and why, as parts of an entry in the log."""
+        details, reason = [*self.details(), *more], self.cleaned_data["reason"]
+        parts = [f"({', '.join(details)})"] if details else []
+        return [*parts, f"Reason: {reason}"] if reason else parts
+
 
 class SpanWish(Wish):
     """Ask for a length of time as well: `over`, or None when it was left empty."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -15,6 +16,9 @@ from django.utils.safestring import SafeString
 
 from django_agenda.admin import wording
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
+from django_agenda.models.queue import Queue
 
 # Of more rows than this one entry is written for all of them.
 ONE_BY_ONE = 1000
@@ -32,7 +36,7 @@ class Deed:
 
 def named(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Read of these what their names are made of."""
-    names = ("name",) if rows.model is Batch else ("key", "task_name")
+    names = ("key", "task_name") if rows.model is Execution else ("name",)
     return rows.select_related(None).only(*names)
 
 
@@ -53,10 +57,58 @@ def write_down(request: HttpRequest, rows: Sequence[Model], message: str) -> Non
     )
 
 
+def write_down_one(request: HttpRequest, name: str, message: str) -> None:
+    """Write an entry for what has no row of its own: a queue, or all of them without a name."""
+    user_id: Any = request.user.pk
+    LogEntry.objects.create(
+        user_id=user_id,
+        content_type=ContentType.objects.get_for_model(Queue, for_concrete_model=False),
+        object_id=name or None,
+        object_repr=name or str(Queue._meta.verbose_name_plural),
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
+def write_down_on(user_id: str, row: Model, message: str) -> None:
+    """Write an entry for one row, by somebody who may be gone by now: then there is none."""
+    if not get_user_model()._default_manager.filter(pk=user_id).exists():
+        return
+    LogEntry.objects.create(
+        user_id=user_id,
+        content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
+        object_id=str(row.pk),
+        object_repr=str(row)[:200],
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
+def write_down_end(operation: Operation) -> None:
+    """Write what came of an operation, for itself and for the batches that it was about."""
+    counts = f"{operation.done} done, {operation.skipped} skipped, {operation.failed} failed"
+    said = f"{operation.status}: {counts} of {operation.total}."
+    write_down_on(operation.by_id, operation, said.capitalize())
+    for batch in Batch.objects.filter(pk__in=operation.subjects).only("name"):
+        write_down_on(operation.by_id, batch, f"Operation {operation.pk} {said}")
+
+
 def deeds(row: Model, moment: datetime) -> list[Deed]:
     """Return the last entries of a row, the newest first: one statement."""
-    kind = ContentType.objects.get_for_model(row, for_concrete_model=False)
-    found = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk))
+    return _read(_entries_of(row).filter(object_id=str(row.pk)), moment)
+
+
+def deeds_of(model: type[Model], moment: datetime) -> list[Deed]:
+    """Return the last entries of a model, the newest first: one statement."""
+    return _read(_entries_of(model), moment)
+
+
+def _entries_of(model: Model | type[Model]) -> QuerySet[LogEntry]:
+    kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
+    return LogEntry.objects.filter(content_type=kind)
+
+
+def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
     return [
         Deed(
             when=wording.time_tag(entry.action_time, moment),

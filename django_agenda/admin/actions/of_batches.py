@@ -54,6 +54,7 @@ ENQUEUE = Action(
     ),
     form=EnqueueWish,
     carry_out=_enqueue,
+    by_batch=True,
     changes_batch=True,
     passed_over=_("Redis refused them again, or they have changed meanwhile"),
     is_repair=True,
@@ -88,6 +89,7 @@ RESUME = replace(
     form=SpanWish,
     changes_batch=True,
     carry_out=lambda given: sum(batch.resume(over=given.wish["over"]) for batch in given.subjects),
+    by_batch=True,
     passed_over="",
 )
 RESPREAD = Action(
@@ -104,6 +106,7 @@ RESPREAD = Action(
         batch.respread(over=given.wish["over"], start=given.wish["start"])
         for batch in given.subjects
     ),
+    by_batch=True,
 )
 RESCHEDULE = replace(
     of_executions.RESCHEDULE,
@@ -118,6 +121,8 @@ CANCEL = replace(
     of_executions.CANCEL,
     fits=lambda: _OPEN,
     carry_out=lambda given: sum(batch.cancel() for batch in given.subjects),
+    by_batch=True,
+    in_parts=of_executions.CANCEL.carry_out,
 )
 STOP_RETRYING = replace(
     of_executions.CANCEL,

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext_lazy
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 
-from .action import Action
+from .action import Action, Given
 from .forms import MomentWish, SpanWish
 
 _WAITING = Q(status__in=Execution.WAITING)
@@ -32,6 +32,11 @@ CANCEL_EFFECT = _(
 def cancellable() -> Q:
     """Return what waits, and what runs and was not asked to stop yet."""
     return _WAITING | Q(status=Execution.Status.RUNNING, cancel_requested_at=None)
+
+
+def window_of(given: Given) -> dict[str, Any]:
+    """Return the arguments of verbs that spread."""
+    return {"over": given.wish["over"], "start": given.wish.get("start")}
 
 
 def _action(reach: Callable[[], Q], **values: Any) -> Action:
@@ -59,7 +64,7 @@ RETRY = _action(
     done=RETRIED,
     effect=RETRY_EFFECT,
     form=SpanWish,
-    carry_out=lambda given: given.executions.retry(over=given.wish["over"]),
+    carry_out=lambda given: given.executions.retry(**window_of(given)),
     passed_over=KEY_IN_USE,
     is_repair=True,
 )
@@ -83,6 +88,7 @@ RESCHEDULE = _action(
 PAUSE = _action(
     lambda: _WAITING & ~Q(held_by=Execution.PAUSED),
     slug="pause",
+    is_brake=True,
     right="control",
     label=_("Pause"),
     ask=ngettext_lazy("Pause %(count)s execution", "Pause %(count)s executions", "number"),
@@ -102,7 +108,7 @@ RESUME = _action(
         " unless it is spread. What a paused batch holds as well stays held, and is not counted."
     ),
     form=SpanWish,
-    carry_out=lambda given: given.executions.resume(over=given.wish["over"]),
+    carry_out=lambda given: given.executions.resume(**window_of(given)),
     passed_over=_("changed meanwhile, or held by their batch"),
 )
 CANCEL = _action(

@@ -39,9 +39,8 @@ class ScheduleErrand(Errand):
             skipped=[(state, many) for state, many in counts if many],
         )
 
-    def carry_out(self, wish: dict[str, Any], seen: int) -> Answer:
+    def carry_out(self, wish: dict[str, Any], seen: int, before: Survey) -> Answer:
         """See Errand.carry_out()."""
-        before = self.survey()
         fitting = self.subjects.filter(self.action.fits())
         subjects = list(fitting[: ONE_BY_ONE + 1])
         count = self.action.carry_out(Given(fitting, self.executions, wish))

@@ -16,6 +16,7 @@ from .action import in_numbers
 from .errand import Errand
 from .forms import Wish
 from .history import write_down
+from .large import begin, is_large
 
 if TYPE_CHECKING:
     from django_agenda.admin.acting import ActingAdmin
@@ -38,8 +39,11 @@ def answer(
     form = errand.action.form(request.POST)
     if not form.is_valid():
         return _page(admin, request, errand, form, context)
+    before = errand.survey()
     try:
-        found = errand.carry_out(form.wish, _seen(request))
+        if is_large(errand, before):
+            return begin(admin, request, errand, form, before)
+        found = errand.carry_out(form.wish, _seen(request), before)
     except ValueError as error:
         form.add_error(None, str(error))
         return _page(admin, request, errand, form, context)
@@ -69,6 +73,7 @@ def _page(
         "words": words,
         "row": errand.row,
         "sample": _sample(errand),
+        "is_large": is_large(errand, survey),
         **context,
     }
     return TemplateResponse(request, TEMPLATE, shown)
@@ -90,12 +95,5 @@ def _seen(request: HttpRequest) -> int:
 
 
 def _log_message(errand: Errand, words: str, form: Wish) -> str:
-    details = form.details()
-    if errand.error:
-        details.append(f"error {errand.error}")
-    parts = [words]
-    if details:
-        parts.append(f"({', '.join(details)})")
-    if reason := form.cleaned_data["reason"]:
-        parts.append(f"Reason: {reason}")
-    return " ".join(parts)
+    error = [f"error {errand.error}"] if errand.error else []
+    return " ".join([words, *form.reasons(*error)])

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from django_agenda.admin import live
-from django_agenda.admin.acting import ActingAdmin, is_allowed
+from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions import page
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
@@ -47,7 +47,7 @@ class ErrorGroupAdmin(ActingAdmin):
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may resolve, ignore and reopen."""
-        return is_allowed(request, "change_errorgroup")
+        return may_do(request, "change_errorgroup")
 
     def get_urls(self) -> list[URLPattern]:
         """Offer the page, its fragment and what can be done, and nothing of a list."""

@@ -142,6 +142,8 @@ def _warnings(broker_error: str, workers: WorkerRows, due: int) -> list[str]:
             if due
             else _("No worker is alive: start one with manage.py run_agenda_worker")
         )
+    elif not workers.at_work:
+        found.append(_("Every worker is quiet or ends: nothing new is started"))
     return found
 
 

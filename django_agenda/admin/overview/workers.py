@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.admin import charts, wording
 from django_agenda.admin.states import State
-from django_agenda.admin.worker import state_of
+from django_agenda.admin.worker import state_of, wish_of
 from django_agenda.conf import get_settings
 from django_agenda.models.worker import Worker
 
@@ -33,15 +33,17 @@ class WorkerRow:
     bar: SafeString
     load: str
     beat: str
+    wish: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRows:
-    """Hold the first workers, how many more there are, and what the living ones can do."""
+    """Hold the first workers, how many more there are, and what those at work can do."""
 
     rows: list[WorkerRow]
     more: int
     living: int
+    at_work: int
     capacity: int
 
 
@@ -54,13 +56,15 @@ def read_workers(
     found = list(rows.filter(is_recent).order_by("status", "name", "pk")[:_MOST])
     silent_since = moment - get_settings().WORKER_TTL
     living = [one for one in found if one.status in Worker.LIVING and one.beat_at >= silent_since]
+    at_work = [one for one in living if one.status == Worker.Status.ACTIVE]
     names = {one.pk for one in living}
     shown = [*living, *(one for one in found if one.pk not in names)]
     return WorkerRows(
         rows=[_row(worker, moment, url_of) for worker in shown[:SHOWN]],
         more=max(len(shown) - SHOWN, 0),
         living=len(living),
-        capacity=sum(one.concurrency for one in living),
+        at_work=len(at_work),
+        capacity=sum(one.concurrency for one in at_work),
     )
 
 
@@ -77,4 +81,5 @@ def _row(worker: Worker, moment: datetime, url_of: Callable[[Worker], str]) -> W
         bar=charts.bar(share, worker.concurrency, load),
         load=load,
         beat=wording.distance(worker.beat_at, moment),
+        wish=wish_of(worker, moment),
     )

@@ -13,7 +13,18 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.errors.marks import MARKS
-from django_agenda.models import Batch, ErrorGroup, Execution, Overview, Schedule, Worker
+from django_agenda.admin.queues.asks import ASKS
+from django_agenda.models import (
+    Batch,
+    ErrorGroup,
+    Execution,
+    Operation,
+    Overview,
+    Queue,
+    Schedule,
+    Worker,
+)
+from django_agenda.scheduling import agree
 from tests.conftest import RedisServer
 from tests.factories import ScheduleFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
@@ -22,13 +33,16 @@ from .acting import broken, one
 
 SEES = (
     *("view_overview", "view_batch", "view_execution", "view_worker", "view_errorgroup"),
-    "view_schedule",
+    *("view_schedule", "view_queue", "view_operation"),
 )
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
     "staff": (),
     "viewer": SEES,
-    "blind steerer": ("control_batch", "retry_execution", "add_batch"),
+    "blind steerer": (
+        *("control_batch", "retry_execution", "add_batch", "control_worker", "repair_agenda"),
+        "abort_operation",
+    ),
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
     "enqueuer": (*SEES, "add_batch"),
@@ -36,6 +50,9 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
     "triager": (*SEES, "change_errorgroup"),
+    "foreman": (*SEES, "control_worker"),
+    "mender": (*SEES, "repair_agenda"),
+    "aborter": (*SEES, "abort_operation"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -56,6 +73,13 @@ RIGHTS = {
     "resolve": "triager",
     "ignore": "triager",
     "reopen": "triager",
+    "worker quiet": "foreman",
+    "worker resume": "foreman",
+    "worker stop": "foreman",
+    "queue pause": "steerer",
+    "queue resume": "steerer",
+    "queue repair": "mender",
+    "operation abort": "aborter",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
 FORMS = {"define": "definer", "edit": "scheduler", "plan": "enqueuer"}
@@ -74,7 +98,8 @@ PLAIN = {
 LOGIN, DENIED, NOT_ALLOWED, ASKED, DONE = 302, 403, 405, 200, 302
 
 
-Rows = dict[str, Batch | Execution | Schedule | Worker | ErrorGroup]
+Row = Batch | Execution | Schedule | Worker | ErrorGroup | Operation
+Rows = dict[str, Row]
 
 
 class Address(NamedTuple):
@@ -84,7 +109,8 @@ class Address(NamedTuple):
 
 
 def patterns() -> Iterator[URLPattern]:
-    for model in (Overview, ErrorGroup, Batch, Execution, Schedule, Worker):
+    # The queue first: a batch that is cancelled leaves nothing in it.
+    for model in (Overview, Queue, ErrorGroup, Batch, Execution, Schedule, Worker, Operation):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -105,7 +131,14 @@ def rows_of(batch: Batch) -> Rows:
         "schedule": ScheduleFactory.create(),
         "worker": WorkerFactory.create(),
         "errorgroup": ErrorGroup(pk=failed.error_fingerprint),
+        "operation": Operation.objects.create(kind="retry", model="batch", total=5),
     }
+
+
+def slug_of(model: object, slug: str) -> str:
+    """Return the name of an action; those of workers have names of others."""
+    is_worker = model is Worker or isinstance(model, Worker)
+    return f"worker {slug}" if is_worker else slug
 
 
 def addresses(rows: Rows) -> Iterator[Address]:
@@ -114,29 +147,44 @@ def addresses(rows: Rows) -> Iterator[Address]:
         if not kind:
             continue
         name = f"admin:{pattern.name}"
-        if kind != "do" and model in ("overview", "errorgroup"):
+        if model == "queue":
+            yield from addresses_of_queues(name, kind)
+        elif kind != "do" and model in ("overview", "errorgroup"):
             yield Address(reverse(name), "live" if kind == "live" else "page")
-            continue
-        if kind == "add" and model in ("batch", "schedule"):
+        elif kind == "add" and model in ("batch", "schedule"):
             yield Address(reverse(name), "plan" if model == "batch" else "define")
-            continue
-        if kind == "new":
+        elif kind == "new":
             yield Address(reverse(name, args=[0]), kind)
-            continue
-        if kind in ("changelist", "add"):
+        elif kind in ("changelist", "add"):
             yield Address(reverse(name), kind)
-            continue
-        row = rows[model]
-        if kind != "do":
-            yield Address(reverse(name, args=[row.pk]), kind)
-            continue
-        model_admin = admin.site.get_model_admin(type(row))
-        assert isinstance(model_admin, ActingAdmin)
-        slugs = [action.slug for action in model_admin.page_actions]
-        if isinstance(row, ErrorGroup):
-            slugs += [mark.slug for mark in MARKS]
-        for slug in slugs:
-            yield Address(reverse(name, args=[row.pk, slug]), kind, slug)
+        else:
+            yield from addresses_of_row(name, kind, rows[model])
+
+
+def addresses_of_row(name: str, kind: str, row: Row) -> Iterator[Address]:
+    if kind == "abort":
+        yield Address(reverse(name, args=[row.pk]), "do", "operation abort")
+        return
+    if kind != "do":
+        yield Address(reverse(name, args=[row.pk]), kind)
+        return
+    model_admin = admin.site.get_model_admin(type(row))
+    assert isinstance(model_admin, ActingAdmin)
+    slugs = [action.slug for action in model_admin.page_actions]
+    if isinstance(row, ErrorGroup):
+        slugs += [mark.slug for mark in MARKS]
+    for slug in slugs:
+        yield Address(reverse(name, args=[row.pk, slug]), kind, slug_of(row, slug))
+
+
+def addresses_of_queues(name: str, kind: str) -> Iterator[Address]:
+    if kind == "do":
+        for slug in ASKS:
+            yield Address(reverse(name, args=["default", slug]), kind, f"queue {slug}")
+    elif kind == "repair":
+        yield Address(reverse(name), "do", "queue repair")
+    else:
+        yield Address(reverse(name), "page" if kind == "changelist" else kind)
 
 
 def expected(address: Address, role: str, method: str) -> int:
@@ -160,15 +208,17 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do", "edit"} - {"page"}
-    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule)]
+    assert kinds == {*PLAIN, "do", "edit", "repair", "abort"} - {"page"}
+    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
     slugs = {
-        action.slug
+        slug_of(model_admin.model, action.slug)
         for model_admin in acting
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
-    assert slugs | {mark.slug for mark in MARKS} == set(RIGHTS)
+    of_queues = {f"queue {slug}" for slug in (*ASKS, "repair")}
+    marks = {mark.slug for mark in MARKS}
+    assert slugs | marks | of_queues | {"operation abort"} == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known
@@ -177,6 +227,11 @@ def test_every_address_is_known() -> None:
 def client_of(role: str, client_for: ClientFor) -> Client:
     rights = ROLES[role]
     return Client() if rights is None else client_for(*rights)
+
+
+@pytest.fixture(autouse=True)
+def _quick_second_look(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
+    monkeypatch.setattr(agree, "SECOND_LOOK", 0.01)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
@@ -211,11 +266,14 @@ def test_a_setting_takes_the_right_from_everybody(
         if address.kind == "do":
             assert admin_client.get(address.url).status_code == DENIED
             assert admin_client.post(address.url).status_code == DENIED
-    for kind in ("batch", "execution", "schedule"):
-        page = reverse(f"admin:django_agenda_{kind}_change", args=[rows[kind].pk])
-        assert "/do/" not in admin_client.get(page).content.decode()
-        listed = admin_client.get(reverse(f"admin:django_agenda_{kind}_changelist"))
-        assert 'name="action"' not in listed.content.decode()
+    for kind, row in rows.items():
+        pages = [reverse(f"admin:django_agenda_{kind}_changelist")]
+        if kind != "errorgroup":
+            pages.append(reverse(f"admin:django_agenda_{kind}_change", args=[row.pk]))
+        for page in pages:
+            shown = admin_client.get(page).content.decode()
+            assert "/do/" not in shown
+            assert 'name="action"' not in shown
 
 
 def test_a_list_carries_out_nothing_without_the_right(client_for: ClientFor) -> None:

@@ -9,11 +9,20 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.test import Client
 
-from django_agenda.models import Attempt, Batch, ErrorGroup, Execution, Worker
+from django_agenda.models import (
+    Attempt,
+    Batch,
+    ErrorGroup,
+    Execution,
+    Operation,
+    OperationPart,
+    PausedQueue,
+    Worker,
+)
 from tests.conftest import RedisServer
 from tests.factories import WorkerFactory
 from tests.integration.admin.test_pages import NOT_ALLOWED
@@ -25,9 +34,10 @@ _LINK = re.compile(r'href="([^"#]*)')
 
 
 def snapshot(redis_server: RedisServer) -> list[Any]:
-    models = (Batch, Execution, Attempt, Worker, ErrorGroup, LogEntry)
+    models: tuple[type[Model], ...] = (Batch, Execution, Attempt, Worker, ErrorGroup, LogEntry)
+    models += (PausedQueue, Operation, OperationPart)
     keys = sorted(map(str, redis_server.client.scan_iter()))
-    return [keys, *([*model.objects.order_by("pk").values_list()] for model in models)]
+    return [keys, *([*model._default_manager.order_by("pk").values_list()] for model in models)]
 
 
 def crawl(client: Client, first: str) -> Iterator[tuple[str, str]]:
@@ -53,6 +63,7 @@ def test_following_every_link_changes_nothing(
     broken(20)
     to_come(2)
     WorkerFactory.create()
+    Operation.objects.create(kind="retry", model="batch", total=5)
     before = snapshot(redis_server)
 
     pages = dict(crawl(admin_client, START))
