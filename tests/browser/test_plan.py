@@ -78,6 +78,7 @@ def test_a_kind_of_error_is_resolved_and_retried(admin_page: Page) -> None:
     row = admin_page.locator("tr", has_text="ValueError")
 
     row.get_by_role("link", name="Resolve").click()
+    admin_page.locator(".ag-ask").wait_for()
     fits(admin_page)
     admin_page.get_by_label("Reason").fill("Imported")
     admin_page.get_by_role("button", name="Resolve this kind of error").click()
@@ -87,5 +88,6 @@ def test_a_kind_of_error_is_resolved_and_retried(admin_page: Page) -> None:
 
     admin_page.get_by_role("link", name="resolved").click()
     row.get_by_role("link", name="Retry").click()
+    admin_page.locator(".ag-ask").wait_for()
     admin_page.get_by_role("button", name="Retry").click()
     admin_page.locator(".messagelist").get_by_text("Retried").wait_for()
