@@ -25,6 +25,7 @@ _SHOWN = 10
 class Deed:
     """Hold one entry as it is shown."""
 
+    number: int
     when: SafeString | str
     user: str
     words: str
@@ -59,6 +60,7 @@ def deeds(row: Model, moment: datetime) -> list[Deed]:
     found = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk))
     return [
         Deed(
+            number=entry.pk,
             when=wording.time_tag(entry.action_time, moment),
             user=str(entry.user),
             words=entry.get_change_message(),
