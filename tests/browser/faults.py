@@ -35,7 +35,8 @@ CONTROLS = f"""() => [
 # Words too light for white paper.
 PALE = f"""() => {{
     const brightness = (colour) => {{
-        const canvas = document.createElement("canvas").getContext("2d");
+        const often = {{ willReadFrequently: true }};
+        const canvas = document.createElement("canvas").getContext("2d", often);
         canvas.fillStyle = colour;
         canvas.fillRect(0, 0, 1, 1);
         const [red, green, blue, alpha] = canvas.getImageData(0, 0, 1, 1).data;

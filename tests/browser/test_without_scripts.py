@@ -82,7 +82,7 @@ def test_a_batch_is_put_right_and_rows_are_cancelled(page: Page) -> None:
     page.goto(address(batch))
     page.locator(".ag-head").get_by_role("link", name="Enqueue 12 executions").click()
     page.get_by_role("button", name="Enqueue 12 executions").click()
-    page.get_by_text("Enqueued 12 executions.").wait_for()
+    page.locator(".messagelist").get_by_text("Enqueued 12 executions.").wait_for()
 
     page.goto("/admin/django_agenda/execution/")
     for row in range(2):
@@ -91,7 +91,7 @@ def test_a_batch_is_put_right_and_rows_are_cancelled(page: Page) -> None:
     page.locator("button[name=index]").first.click()
     page.get_by_role("button", name="Cancel 2 executions").click()
 
-    page.get_by_text("Cancelled 2 executions.").wait_for()
+    page.locator(".messagelist").get_by_text("Cancelled 2 executions.").wait_for()
     assert Counter(batch.executions.values_list("status", flat=True)) == {
         "scheduled": 58,
         "cancelled": 2,
