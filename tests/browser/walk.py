@@ -17,7 +17,14 @@ from django.test import Client
 from django.urls import resolve, reverse
 
 from django_agenda.clock import now
-from tests.factories import AttemptFactory, ExecutionFactory, Scene, WorkerFactory, flood
+from tests.factories import (
+    AttemptFactory,
+    ExecutionFactory,
+    Scene,
+    ScheduleFactory,
+    WorkerFactory,
+    flood,
+)
 
 _OURS = "/admin/django_agenda/"
 _LINK = re.compile(r'<a\b[^>]*?\shref="([^"#?]+)')
@@ -30,6 +37,8 @@ def furnish() -> None:
     flood(900, scene=Scene(elapsed=2.0, refused=0))
     ExecutionFactory.create_batch(3, due_at=now())
     AttemptFactory.create(execution__status="failed", execution__finished_at=now())
+    ScheduleFactory.create(enabled=False, next_at=None, name="Backup")
+    ScheduleFactory.create(name="Digest")
     WorkerFactory.create_batch(2, running=3)
     WorkerFactory.create(beat_at=now() - timedelta(hours=1))
     flood(60, name="Reminders", key="reminders-47", scene=Scene(failing=0.2, missing=0.1))
