@@ -6,6 +6,7 @@ Chromium is found by CHROMIUM, or on the path; without one the tests are skipped
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from .walk import furnish, pages
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
 
 # --no-sandbox because containers run as root; the others keep it from talking to anybody.
 ARGUMENTS = [
@@ -26,6 +27,10 @@ ARGUMENTS = [
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
     "--disable-sync",
 ]
+# The last two are an error in django-unfold's own lists.
+NOT_OURS = re.compile(
+    "favicon|report-only|Alpine Expression Error|actionDropdownOpen", re.IGNORECASE
+)
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
 USUAL = {
@@ -91,9 +96,13 @@ def open_anyhow(
     contexts: list[BrowserContext] = []
 
     def console(message: ConsoleMessage) -> None:
-        ignored = "favicon" in message.location["url"] or "report-only" in message.text.lower()
-        if message.type in ("error", "warning") and not ignored:
+        words = f"{message.location['url']} {message.text}"
+        if message.type in ("error", "warning") and not NOT_OURS.search(words):
             complaints.append(f"console: {message.text}")
+
+    def script(error: Error) -> None:
+        if not NOT_OURS.search(str(error)):
+            complaints.append(f"script: {error}")
 
     def request(sent: Request) -> None:
         if not sent.url.startswith((live_server.url, "data:")):
@@ -107,7 +116,7 @@ def open_anyhow(
         page = context.new_page()
         page.on("console", console)
         page.on("request", request)
-        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+        page.on("pageerror", script)
         return page
 
     yield open_one

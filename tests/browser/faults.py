@@ -25,7 +25,8 @@ UNSEEN = f"""() => {{
         {_OUTER};
 }}"""
 
-CONTROLS = f"""() => [
+# A page that is a form shows its fields on paper as well.
+CONTROLS = f"""() => document.querySelector(".ag form") ? [] : [
         ...document.querySelectorAll(`
             .ag-button, .ag-live, .ag-steps, .object-tools, .breadcrumbs, button, select,
             input:not([type=hidden]), #nav-sidebar, #header, #changelist-filter`)
