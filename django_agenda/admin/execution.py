@@ -48,19 +48,15 @@ class ExecutionAdmin(ActingAdmin):
     list_display = ("label", "state", "due", "run", "of")
     list_filter = (StatusFilter, DueFilter, StageFilter, LatenessFilter, TaskFilter)
     list_select_related = ("batch",)
-<<<<<<< HEAD
-    search_fields = ("=key", "=id", "=task_name", "=worker", "=error_fingerprint")
-    search_help_text = gettext_lazy("A whole key, number, task, worker or error fingerprint")
+    search_fields = ("key",)
+    search_help_text = gettext_lazy(
+        "A whole key, number, task, worker or error fingerprint; or error: and a part of its words"
+    )
     lookups = frozenset(
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
             *("task_name", "queue_name", "worker", "callback_of", "labels__contains"),
         }
-=======
-    search_fields = ("key",)
-    search_help_text = gettext_lazy(
-        "A whole key, number, task, worker or error fingerprint; or error: and a part of its words"
->>>>>>> 5cca031 (Filter, search and page large lists by indexes, count large batches by one request at a time; measure the admin at size; look at every page in every mode)
     )
     page_actions = OF_EXECUTIONS
     list_actions = OF_EXECUTIONS
