@@ -43,3 +43,10 @@ else:
 DJANGO_AGENDA: dict[str, object] = {"REDIS": os.environ["AGENDA_BENCH_REDIS"], "PREFIX": "bench"}
 if "AGENDA_BENCH_SHORT_LEASES" in os.environ:
     DJANGO_AGENDA |= {"WORKER_TTL": 2, "HEARTBEAT": 0.5, "CARETAKER_INTERVAL": 0.5}
+
+if "AGENDA_BENCH_ADMIN" in os.environ:
+    from tests import settings as admin
+
+    INSTALLED_APPS = [*admin.INSTALLED_APPS, "benchmarks"]
+    MIDDLEWARE, TEMPLATES = admin.MIDDLEWARE, admin.TEMPLATES
+    ROOT_URLCONF, STATIC_URL, ALLOWED_HOSTS = admin.ROOT_URLCONF, admin.STATIC_URL, ["*"]

@@ -77,6 +77,7 @@ def _pictures(site: Site) -> list[Picture]:
     found = [
         Picture(name="overview", path="django_agenda/overview/", height=1120),
         Picture(name="batch-list", path="django_agenda/batch/"),
+        Picture(name="retry", path=f"django_agenda/batch/{site.batch}/do/retry/"),
         Picture(name="batch-light", path=page, height=1120),
         Picture(name="batch-dark", path=page, height=1120, theme="dark"),
     ]
@@ -178,6 +179,8 @@ def _fill() -> tuple[str, int, int]:
 
     password = secrets.token_hex()
     User.objects.create_superuser("admin", password=password)
+    # First what takes long: the others shall be of the moment of the picture.
+    big = flood(20_000, over=timedelta(hours=24), name="Newsletter", labels=["mail"])
     flood(
         40,
         over=timedelta(minutes=1),
@@ -191,13 +194,12 @@ def _fill() -> tuple[str, int, int]:
         scene=Scene(elapsed=9.0, refused=0.0, outage=None),
     )
     flood(800, over=timedelta(hours=1), name="Birthday vouchers", labels=["shop"], scene=CALM)
-    big = flood(20_000, over=timedelta(hours=24), name="Newsletter", labels=["mail"])
     batch = flood(1000, name="Reminders", key="reminders-47", labels=["mail"])
     flood(
         500,
         over=timedelta(minutes=30),
         name="Evening invoices",
-        scene=Scene(elapsed=-12.0, refused=0),
+        scene=Scene(elapsed=-12.0, refused=0, cancelled=0),
     )
     for name, running in (("mail-1", 6), ("mail-2", 8), ("shop-1", 2)):
         WorkerFactory.create(name=name, running=running)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -28,6 +28,8 @@ from .paging import LeanList
 from .plan.view import plan_view
 from .sparks import plan_sparks
 from .states import OUTCOMES
+
+_DIGITS = 18
 
 
 class BatchList(LeanList):
@@ -52,7 +54,7 @@ class BatchAdmin(ActingAdmin):
 
     list_display = ("label", "state", "outcome", "window")
     list_filter = (StatusFilter, BatchTroubleFilter, BatchWindowFilter)
-    search_fields = ("name", "=key", "=id")
+    search_fields = ("name",)
     search_help_text = gettext_lazy("Part of a name, or a whole key or number")
     ordering = ("-id",)
     lookups = frozenset({"key", "labels__contains"})
@@ -77,6 +79,18 @@ class BatchAdmin(ActingAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that draws."""
         return BatchList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look for a number or a key, which have an index, and for a name when there is neither."""
+        words = search_term.strip()
+        exact = Q(key=words)
+        if words.isascii() and words.isdigit() and len(words) < _DIGITS:
+            exact |= Q(pk=int(words))
+        if words and Batch.objects.filter(exact).exists():
+            return queryset.filter(exact), False
+        return super().get_search_results(request, queryset, search_term)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the fragment of a batch's page."""

@@ -54,7 +54,7 @@ def failure_rows(
     """Return the groups of the whole batch, the largest first, and how many are left out."""
     batch = subject.batch
     whole = Span(0, max(-(-batch.over // MILLISECOND), 1))
-    found = find_failures(subject.rows, cut(whole, None))
+    found = subject.recall("failures", lambda: find_failures(subject.rows, cut(whole, None)))
     if batch.rollup:
         found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)

@@ -80,6 +80,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
     status = request.GET.get("status", "")
     status = status if status in states.OUTCOMES else ""
     links = Links(status=status, span=span)
+    done = deeds(batch, moment)
     subject = Subject(
         batch=batch,
         rows=rows,
@@ -87,6 +88,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         now=moment,
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
+        deed=done[0].number if done else 0,
     )
     timeline = build(subject)
     buttons = batch_buttons(admin, request, batch)
@@ -117,7 +119,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
         definition=_definition(batch),
         buttons=buttons,
-        deeds=deeds(batch, moment),
+        deeds=done,
     )
 
 

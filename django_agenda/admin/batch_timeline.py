@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple, TypeVar
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -16,15 +17,19 @@ from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
 from .lateness import Sketch, Started, Times, estimate, lag_steps, times_of
+from .memory import memory
 from .pruned import pruned_cells, with_pruned, with_pruned_times
 from .slices import Grid, Histogram, coarser, cut, histogram
 from .span import MILLISECOND, SHORTEST_MS, Span
 from .timeline.axis import Axis
 from .timeline.density import QUANTILES
-from .timeline.drawing import Detail, Drawing, Material, Zoom, detail_for, draw
+from .timeline.drawing import DOTS_UP_TO, Detail, Drawing, Material, Zoom, detail_for, draw
 from .timeline.rows import Item
 
+Value = TypeVar("Value")
+
 _SLICES_A_LINK = 10
+_BY_VERBS = ("pending", "cancelled", "skipped", "total", "start", "over", "paused_at")
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
     *("due_at", "planned_offset_ms", "started_at", "finished_at", "lag_ms", "run_ms"),
@@ -34,7 +39,10 @@ _READ = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Hold whose timeline it is, which part of it, and how links are written."""
+    """Hold whose timeline it is, which part of it, and how links are written.
+
+    `deed` is what people did to the batch last: what was counted before it is not shown after it.
+    """
 
     batch: Batch
     rows: QuerySet[Execution]
@@ -42,6 +50,7 @@ class Subject:
     now: datetime
     zoom_url: Callable[[Span], str]
     execution_url: Callable[[Execution], str]
+    deed: int = 0
 
     @property
     def now_ms(self) -> int:
@@ -54,6 +63,20 @@ class Subject:
         span = (self.span.lo_ms, self.span.hi_ms)
         found = self.rows.filter(planned_offset_ms__range=span)
         return found.order_by("planned_offset_ms", "position")
+
+    def recall(self, what: str, count: Callable[[], Value]) -> Value:
+        """Count anew in a small batch and a pruned one; of a large one see Memory.recall().
+
+        What a verb changes at once begins anew; what workers change is seen a little later.
+        """
+        batch = self.batch
+        if batch.total <= DOTS_UP_TO or batch.rollup:
+            return count()
+        is_final = batch.is_finished
+        state = batch.version if is_final else [getattr(batch, name) for name in _BY_VERBS]
+        who_sees = self.rows.query.sql_with_params()
+        key = repr((what, batch.pk, batch.created_at, self.span, self.deed, state, who_sees))
+        return memory.recall(key, count, is_final=is_final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +96,34 @@ class Timeline:
 
 
 def build(subject: Subject) -> Timeline:
-    """Run at most four statements, however many executions there are."""
-    fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+    """Run at most four statements, however many executions there are; see Subject.recall()."""
     if subject.batch.rollup:
+        fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
         return _of_pruned(subject, fine, rollup_of(subject.batch))
-    detail = detail_for(fine.total)
-    shown = coarser(fine) if detail == "rows" else fine
+    shown, detail, lags = subject.recall("timeline", lambda: _count(subject))
     material = _frame(subject, shown, detail)
+    if lags is not None:
+        material = _with_cells(material, shown.grid, *lags)
+        return _timeline(material, shown, lags.times)
     if detail == "rows":
         material, times = _with_items(subject, material)
-    elif detail == "dots":
-        material, times = _with_dots(subject, material, shown.grid)
     else:
-        cells = lag_steps(subject.rows, shown.grid)
-        times = estimate(subject.rows, shown.grid, cells)
-        material = _with_cells(material, shown.grid, cells, times)
+        material, times = _with_dots(subject, material, shown.grid)
     return _timeline(material, shown, times)
+
+
+class _Lags(NamedTuple):
+    cells: list[tuple[int, int, int]]
+    times: Times
+
+
+def _count(subject: Subject) -> tuple[Histogram, Detail, _Lags | None]:
+    fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+    detail = detail_for(fine.total)
+    if detail != "density":
+        return coarser(fine) if detail == "rows" else fine, detail, None
+    cells = lag_steps(subject.rows, fine.grid)
+    return fine, detail, _Lags(cells, estimate(subject.rows, fine.grid, cells))
 
 
 def _of_pruned(subject: Subject, fine: Histogram, rollup: Rollup) -> Timeline:

@@ -21,8 +21,9 @@ from .acting import ActingAdmin
 from .actions.of_executions import OF_EXECUTIONS
 from .execution_page import execution_page
 from .execution_table import shown_message
-from .filters import DueFilter, LatenessFilter, StatusFilter, TaskFilter
+from .filters import DueFilter, LatenessFilter, StageFilter, StatusFilter, TaskFilter
 from .paging import LeanList
+from .search import search
 from .span import MILLISECOND
 
 _HEAVY = ("args", "kwargs", "return_value", "traceback", "batch__rollup", "batch__enqueue_error")
@@ -33,8 +34,11 @@ class ExecutionList(LeanList):
     """Leave out what the list does not show."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        """Defer payloads, which can be long."""
-        return super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
+        """Defer payloads, which can be long; say what makes the index of an error fit."""
+        found = super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
+        return (
+            found.filter(error_fingerprint__gt="") if "error_fingerprint" in self.params else found
+        )
 
 
 @admin.register(Execution)
@@ -42,10 +46,12 @@ class ExecutionAdmin(ActingAdmin):
     """Show each call, its plan and its outcome, and what can be done about it."""
 
     list_display = ("label", "state", "due", "run", "of")
-    list_filter = (StatusFilter, DueFilter, "failed_stage", LatenessFilter, TaskFilter)
+    list_filter = (StatusFilter, DueFilter, StageFilter, LatenessFilter, TaskFilter)
     list_select_related = ("batch",)
-    search_fields = ("=key", "=id", "=task_name", "=worker", "=error_fingerprint")
-    search_help_text = gettext_lazy("A whole key, number, task, worker or error fingerprint")
+    search_fields = ("key",)
+    search_help_text = gettext_lazy(
+        "A whole key, number, task, worker or error fingerprint; or error: and a part of its words"
+    )
     lookups = frozenset(
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
@@ -60,6 +66,12 @@ class ExecutionAdmin(ActingAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list without payloads."""
         return ExecutionList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """See search()."""
+        return search(queryset, search_term), False  # type: ignore[arg-type]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str]:
         """List a batch in its own order, and all others by age, the newest first."""

@@ -20,6 +20,15 @@ from .live import FRAME
 from .paging import CappedPaginator
 
 STYLE = "django_agenda/admin.css"
+# What skins ask for that draw the buttons of a form outside of the content: there are none.
+_NO_FORM = dict.fromkeys(
+    (
+        *("save_as", "show_save", "show_save_and_continue", "show_close", "show_delete"),
+        *("has_add_permission", "has_change_permission", "has_delete_permission"),
+        "has_editable_inline_admin_formsets",
+    ),
+    False,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -144,6 +153,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "is_popup": False,
             "has_view_permission": True,
             "preserved_filters": self.get_preserved_filters(request),
+            **_NO_FORM,
         }
 
     def _gone(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:

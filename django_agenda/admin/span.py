@@ -11,6 +11,7 @@ from django_agenda.models.batch import Batch
 MILLISECOND = timedelta(milliseconds=1)
 SHORTEST_MS = 100
 _DIGITS = 15
+_STEPS = 400
 
 
 class Span(NamedTuple):
@@ -32,7 +33,9 @@ def whole_span(batch: Batch, last_offset_ms: int | None, now: datetime) -> Span:
     last = max(end, last_offset_ms or 0)
     now_ms = (now - batch.start) // MILLISECOND
     if not batch.is_finished and last < now_ms < last + last // 6:
-        last = now_ms
+        # In steps: who asks a little later asks for the same, see Subject.recall().
+        step = max(last // _STEPS, 1)
+        last = -(-now_ms // step) * step
     return Span(0, max(last, 1))
 
 

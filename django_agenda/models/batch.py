@@ -125,6 +125,8 @@ class Batch(models.Model):
         permissions = (("control_batch", "Can pause, resume, cancel and reschedule"),)
         indexes = (
             models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
+            models.Index(fields=("finished_at",), name="agenda_batch_finished"),
+            SparseIndex("key", name="agenda_batch_key", where=Q(key__isnull=False)),
             SparseIndex(
                 "settling_since",
                 name="agenda_batch_settling",

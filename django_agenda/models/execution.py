@@ -56,6 +56,7 @@ class Execution(models.Model):
     WAITING: ClassVar = (Status.SCHEDULED, Status.PENDING)
     LIVE: ClassVar = (*WAITING, Status.RUNNING)
     RETRYABLE: ClassVar = (Status.FAILED, Status.MISSED, Status.CANCELLED)
+    RARE: ClassVar = (*RETRYABLE, Status.SKIPPED)
     UNKNOWN_TASK: ClassVar = "unknown task"
     PAUSED: ClassVar = "paused"
     BATCH_PAUSED: ClassVar = "batch paused"
@@ -184,6 +185,20 @@ class Execution(models.Model):
             ),
             # With the batch in it: otherwise SQLite takes another index, and reads all of them.
             SparseIndex("batch", "due_at", name="agenda_exec_single", where=Q(batch__isnull=True)),
+            # For the lists of the admin: the few among many.
+            SparseIndex(
+                "status",
+                "id",
+                name="agenda_exec_trouble",
+                where=Q(status__in=("failed", "missed", "cancelled", "skipped")),
+            ),
+            SparseIndex(
+                "error_fingerprint",
+                "id",
+                name="agenda_exec_kind",
+                where=Q(error_fingerprint__gt=""),
+            ),
+            SparseIndex("lag_ms", name="agenda_exec_late", where=Q(lag_ms__gt=1000)),
             SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
             SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),

@@ -6,17 +6,20 @@ Chromium is found by CHROMIUM, or on the path; without one the tests are skipped
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
+from .walk import furnish, pages
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
 
 # --no-sandbox because containers run as root; the others keep it from talking to anybody.
 ARGUMENTS = [
@@ -24,8 +27,18 @@ ARGUMENTS = [
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
     "--disable-sync",
 ]
+# The last two are an error in django-unfold's own lists.
+NOT_OURS = re.compile(
+    "favicon|report-only|Alpine Expression Error|actionDropdownOpen", re.IGNORECASE
+)
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
+USUAL = {
+    "reduced_motion": "reduce",
+    "locale": "en-GB",
+    "timezone_id": "Europe/Berlin",
+    "viewport": WIDE,
+}
 
 
 def chromium_path() -> str | None:
@@ -66,38 +79,60 @@ def strict_policy(settings: object) -> None:
 
 
 @pytest.fixture
-def admin_page(
-    browser: Browser,
-    strict_policy: None,
-    live_server: LiveServer,
-    admin_client: Client,
-    theme: str,
-) -> Iterator[Page]:
-    """Give a page of a logged-in administrator; whatever goes wrong on it fails the test."""
+def open_page(strict_policy: None, open_anyhow: Callable[..., Page]) -> Callable[..., Page]:
+    """Open pages of a logged-in administrator; whatever goes wrong on one fails the test.
+
+    Takes the options of Playwright's new_context(), of which some have values already.
+    """
+    return open_anyhow
+
+
+@pytest.fixture
+def open_anyhow(
+    browser: Browser, live_server: LiveServer, admin_client: Client
+) -> Iterator[Callable[..., Page]]:
+    """Do the same without a policy, or under one that only reports."""
     complaints: list[str] = []
+    contexts: list[BrowserContext] = []
 
     def console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and "favicon" not in message.location["url"]:
+        words = f"{message.location['url']} {message.text}"
+        if message.type in ("error", "warning") and not NOT_OURS.search(words):
             complaints.append(f"console: {message.text}")
+
+    def script(error: Error) -> None:
+        if not NOT_OURS.search(str(error)):
+            complaints.append(f"script: {error}")
 
     def request(sent: Request) -> None:
         if not sent.url.startswith((live_server.url, "data:")):
             complaints.append(f"request: {sent.url}")
 
-    context = browser.new_context(
-        base_url=live_server.url,
-        color_scheme=theme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="Europe/Berlin",
-        viewport=WIDE,  # type: ignore[arg-type]
-    )
-    cookie = admin_client.cookies[settings.SESSION_COOKIE_NAME]
-    context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", console)
-    page.on("request", request)
-    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-    yield page
-    context.close()
+    def open_one(**options: Any) -> Page:
+        context = browser.new_context(**{**USUAL, "base_url": live_server.url, **options})
+        contexts.append(context)
+        cookie = admin_client.cookies[settings.SESSION_COOKIE_NAME]
+        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
+        page = context.new_page()
+        page.on("console", console)
+        page.on("request", request)
+        page.on("pageerror", script)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
     assert not complaints
+
+
+@pytest.fixture
+def admin_page(open_page: Callable[..., Page], theme: str) -> Page:
+    """Give one such page."""
+    return open_page(color_scheme=theme)
+
+
+@pytest.fixture
+def every_page(admin_client: Client) -> list[str]:
+    """Fill the tables, and return one address of each kind of page; see walk.py."""
+    furnish()
+    return pages(admin_client)

@@ -14,10 +14,18 @@ POLICY = (
 class StrictPolicy:
     """Add the header to every answer."""
 
+    header = "Content-Security-Policy"
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        response[self.header] = POLICY
         return response
+
+
+class ReportedPolicy(StrictPolicy):
+    """Have violations reported to the page, and nothing refused."""
+
+    header = "Content-Security-Policy-Report-Only"

@@ -101,3 +101,51 @@ def test_pages_that_ask_fit_and_are_accessible(admin_page: Page, slug: str) -> N
         assert not problems_of(admin_page)
         admin_page.set_viewport_size(NARROW)  # type: ignore[arg-type]
         assert overflow(admin_page) <= 0
+
+
+def tab_to(page: Page, words: str) -> None:
+    """Move the focus with the keyboard alone until it is on what has these words."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.innerText ?? ''")
+        if str(focused).strip().startswith(words):
+            return
+    raise AssertionError(f"{words!r} cannot be reached with the keyboard.")
+
+
+def test_a_partly_scheduled_batch_is_repaired_with_the_keyboard_alone(admin_page: Page) -> None:
+    batch = flood(300, scene=BROKEN)
+    failed = batch.failed + batch.missed
+    admin_page.goto(address(batch))
+
+    for words, done in (
+        (f"Enqueue {batch.pending} executions", f"Enqueued {batch.pending} executions."),
+        (f"Retry {failed} executions", f"Retried {failed} executions."),
+    ):
+        tab_to(admin_page, words)
+        admin_page.keyboard.press("Enter")
+        admin_page.locator("form button[type=submit]", has_text=words).wait_for()
+        tab_to(admin_page, words)
+        admin_page.keyboard.press("Enter")
+        admin_page.locator(".messagelist").get_by_text(done).wait_for()
+
+    assert not set(counts(batch)) & {"pending", "failed", "missed"}
+
+
+def test_it_is_looked_into_before_it_is_repaired_and_back_leads_out(admin_page: Page) -> None:
+    batch = flood(900, scene=BROKEN)
+    admin_page.goto(address(batch))
+
+    admin_page.locator("a[data-key='+']").focus()
+    admin_page.keyboard.press("+")
+    admin_page.wait_for_url("**from=**")
+    admin_page.get_by_role("link", name=f"{batch.failed} failed").first.click()
+    admin_page.locator(".ag-only-failed").wait_for()
+    admin_page.locator(".ag-head").get_by_role("link", name="Retry").click()
+    admin_page.get_by_role("link", name="Do nothing").click()
+    admin_page.locator(".ag-timeline").wait_for()
+
+    for seen in ("/do/retry/", "status=failed", "from="):
+        admin_page.go_back()
+        admin_page.wait_for_url(f"**{seen}**")
+    admin_page.locator(".ag-only-failed").wait_for(state="detached")

@@ -29,6 +29,7 @@ _SHOWN = 10
 class Deed:
     """Hold one entry as it is shown."""
 
+    number: int
     when: SafeString | str
     user: str
     words: str
@@ -111,6 +112,7 @@ def _entries_of(model: Model | type[Model]) -> QuerySet[LogEntry]:
 def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
     return [
         Deed(
+            number=entry.pk,
             when=wording.time_tag(entry.action_time, moment),
             user=str(entry.user),
             words=entry.get_change_message(),

@@ -64,7 +64,7 @@ def _page(
     shown = {
         **admin.frame(request, errand.row or words),
         "title": words,
-        "action": errand.action,
+        "action": {"effect": errand.action.effect},
         "survey": survey,
         "has_work": survey.count or (errand.action.changes_batch and survey.subjects),
         "shares": [(state, wording.count(many)) for state, many in survey.shares],

@@ -11,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from django_agenda.admin.memory import memory
 from django_agenda.models import Batch, Execution
-from tests.factories import ExecutionFactory, WorkerFactory, flood
+from tests.factories import AttemptFactory, ExecutionFactory, Scene, WorkerFactory, flood
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,11 @@ def workers(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("model", "make", "few", "many"),
-    [("batch", batches, 3, 30), ("execution", executions, 10, 1000), ("worker", workers, 3, 60)],
+    [
+        ("batch", batches, 3, 30),
+        ("execution", executions, 10, 4000),
+        ("worker", workers, 3, 60),
+    ],
 )
 def test_a_list_asks_the_same_for_few_and_many(
     admin_client: Client, model: str, make: Callable[[int], None], few: int, many: int
@@ -57,14 +62,71 @@ def test_a_list_asks_the_same_for_few_and_many(
 
 def test_the_page_of_a_batch_asks_the_same_for_few_and_many(admin_client: Client) -> None:
     ContentType.objects.get_for_model(Batch)
+    counts: dict[str, list[int]] = {}
+    for total in (10, 1000, 10_000):
+        batch = flood(total, seed=3, scene=Scene(failing=0.4))
+        for place in ("change", "live"):
+            address = reverse(f"admin:django_agenda_batch_{place}", args=[batch.pk])
+            for query in ("", "status=failed", "from=0&to=3600000", "after=7200000-40"):
+                memory.forget()
+                asked = statements(admin_client, f"{address}?{query}")
+                counts.setdefault(f"{place} {query}", []).append(len(asked))
+
+    for few, some, many in counts.values():
+        assert few <= some <= 13
+        assert many <= 13
+
+
+def test_a_large_batch_is_counted_once_until_somebody_changes_it(admin_client: Client) -> None:
+    batch = flood(5300, seed=3)
+    address = reverse("admin:django_agenda_batch_change", args=[batch.pk])
+
+    def counting() -> int:
+        return sum("GROUP BY" in sql for sql in statements(admin_client, address))
+
+    memory.forget()
+    assert [counting(), counting()] == [5, 0]
+    pause = reverse("admin:django_agenda_batch_do", args=[batch.pk, "pause"])
+    assert admin_client.post(pause, {"seen": "1"}).status_code == 302
+
+    assert counting() == 5
+
+
+def test_the_page_of_an_execution_asks_the_same_for_few_and_many(admin_client: Client) -> None:
+    ContentType.objects.get_for_model(Execution)
     counts = {}
-    for total in (10, 1000):
-        batch = flood(total, seed=3)
-        address = reverse("admin:django_agenda_batch_change", args=[batch.pk])
+    for total in (10, 10_000):
+        execution = flood(total, seed=3).executions.earliest("position")
+        for number in range(1, total // 100 + 2):
+            AttemptFactory.create(execution=execution, number=number)
+        address = reverse("admin:django_agenda_execution_change", args=[execution.pk])
         counts[total] = len(statements(admin_client, address))
 
-    assert counts[1000] <= 12
-    assert counts[10] <= counts[1000]
+    assert counts[10] == counts[10_000] <= 12
+
+
+def test_the_page_of_a_worker_asks_the_same_for_few_and_many(admin_client: Client) -> None:
+    counts = {}
+    for total in (10, 10_000):
+        worker = WorkerFactory.create()
+        flood(total)
+        Execution.objects.filter(status="running").update(claimed_by=worker.pk)
+        address = reverse("admin:django_agenda_worker_change", args=[worker.pk])
+        counts[total] = len(statements(admin_client, address))
+
+    assert counts[10] == counts[10_000] <= 8
+
+
+def test_a_page_that_asks_asks_the_same_for_few_and_many(admin_client: Client) -> None:
+    counts: dict[str, list[int]] = {}
+    for total in (100, 10_000):
+        batch = flood(total, seed=3, scene=Scene(failing=0.2))
+        for slug in ("enqueue", "retry", "pause", "respread", "reschedule", "cancel"):
+            address = reverse("admin:django_agenda_batch_do", args=[batch.pk, slug])
+            counts.setdefault(slug, []).append(len(statements(admin_client, address)))
+
+    for few, many in counts.values():
+        assert few == many <= 8
 
 
 def test_no_list_counts_without_a_limit(admin_client: Client) -> None:
