@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -72,7 +73,7 @@ ASKS = {ask.slug: ask for ask in (PAUSE, RESUME)}
 def url_of(admin: QueueAdmin, name: str, ask: Ask) -> str:
     """Return the address of something that can be asked of a queue, on this admin site."""
     site = admin.admin_site.name
-    return reverse("admin:django_agenda_queue_do", args=[name, ask.slug], current_app=site)
+    return reverse("admin:django_agenda_queue_do", args=[quote(name), ask.slug], current_app=site)
 
 
 def ask_of_queue(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -76,7 +77,7 @@ class QueueAdmin(ReadOnlyAdmin):
             raise Http404
         self._check(request, "control_batch")
         states = queue_states(router.db_for_write(Execution))
-        queue = next((one for one in states if one.name == queue_name), None)
+        queue = next((one for one in states if one.name == unquote(queue_name)), None)
         if queue is None:
             raise Http404
         return ask_of_queue(self, request, queue, ASKS[slug])

@@ -25,6 +25,8 @@ from django_agenda.models import (
     ErrorGroup,
     Execution,
     Fleet,
+    Operation,
+    OperationPart,
     PausedQueue,
     Schedule,
     Worker,
@@ -48,9 +50,10 @@ NOT_FREE = {
     "strategy",
     "held_by",
     "rollup",
+    "model",
 }
 _LINKS = {"href", "src", "action", "formaction", "xlink:href", "data", "poster"}
-_LISTS = ("batch", "execution", "schedule", "worker")
+_LISTS = ("batch", "execution", "schedule", "worker", "operation")
 
 
 class Structure(HTMLParser):
@@ -175,6 +178,9 @@ def fill(words: str) -> Rows:
         "schedule": ScheduleFactory.create(**texts_of(Schedule, words), labels=[words[:64]]),
         "worker": WorkerFactory.create(**texts_of(Worker, words)),
         "errorgroup": ErrorGroup(pk=KIND),
+        "operation": Operation.objects.create(
+            model="batch", total=3, failed=1, **texts_of(Operation, words)
+        ),
     }
 
 
@@ -222,8 +228,9 @@ def test_texts_of_others_are_never_markup(
             found = structure(text)
             harmless["tags"] |= found.tags
             harmless["attributes"] |= found.attributes
-        for model in (Execution, Batch, Schedule, Worker, PausedQueue, ErrorGroup, LogEntry):
-            model.objects.all().delete()
+        made: tuple[type[models.Model], ...] = (Execution, Batch, Schedule, Worker, Operation)
+        for model in (*made, PausedQueue, ErrorGroup, LogEntry):
+            model._default_manager.all().delete()
     is_markup = bool(set(words) & set("<>\"'"))
     is_anywhere = False
 
@@ -260,7 +267,8 @@ def test_the_vectors_are_many_and_each_is_told_from_harmless_text() -> None:
 
 def test_every_text_of_every_model_is_filled() -> None:
     """A text that comes later is in `fill` by itself; a model that comes later needs a line."""
-    known = {Batch, Execution, Attempt, Schedule, Worker, PausedQueue, ErrorGroup, Fleet}
+    known = {Batch, Execution, Attempt, Schedule, Worker, PausedQueue, ErrorGroup, Operation}
+    known |= {Fleet, OperationPart}  # without a text that is free
     ours = {
         model
         for model in models.Model.__subclasses__()

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_agenda.admin.memory import memory
-from django_agenda.models import Batch, Execution
+from django_agenda.models import Batch, Execution, Worker
 from tests.factories import AttemptFactory, ExecutionFactory, Scene, WorkerFactory, flood
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +107,7 @@ def test_the_page_of_an_execution_asks_the_same_for_few_and_many(admin_client: C
 
 def test_the_page_of_a_worker_asks_the_same_for_few_and_many(admin_client: Client) -> None:
     counts = {}
+    ContentType.objects.get_for_model(Worker)  # kept for the life of a process
     for total in (10, 10_000):
         worker = WorkerFactory.create()
         flood(total)
