@@ -25,6 +25,9 @@ pytestmark = [
 ]
 
 Opener = Callable[..., "Page"]
+# Walks over every page take long, so the gate takes one of each kind, and `make browser` all.
+LIGHT_FIRST = ["light", pytest.param("dark", marks=pytest.mark.slow)]
+DARK_FIRST = [pytest.param("light", marks=pytest.mark.slow), "dark"]
 # 1280 pixels seen at 200 %, and at 400 %: what WCAG 1.4.10 asks for.
 ZOOMED = {"width": 640, "height": 450}
 TINY = {"width": 320, "height": 256}
@@ -67,7 +70,7 @@ def test_axe_finds_nothing_on_any_page(
     assert not found
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", LIGHT_FIRST)
 def test_forced_colours_leave_every_control_and_every_sign_visible(
     open_page: Opener, every_page: list[str], theme: str
 ) -> None:
@@ -77,7 +80,7 @@ def test_forced_colours_leave_every_control_and_every_sign_visible(
     assert not visit(page, every_page, f"forced-{theme}", faults.UNSEEN)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", DARK_FIRST)
 def test_paper_has_no_controls_and_dark_words(
     open_page: Opener, every_page: list[str], theme: str
 ) -> None:
@@ -90,7 +93,14 @@ def test_paper_has_no_controls_and_dark_words(
     assert not visit(page, every_page, f"print-{theme}", faults.WIDE)
 
 
-@pytest.mark.parametrize(("name", "size"), [("narrow", NARROW), ("zoomed", ZOOMED), ("tiny", TINY)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        pytest.param("narrow", NARROW, marks=pytest.mark.slow),
+        pytest.param("zoomed", ZOOMED, marks=pytest.mark.slow),
+        ("tiny", TINY),
+    ],
+)
 def test_no_page_scrolls_sideways(
     open_page: Opener, every_page: list[str], name: str, size: dict[str, int]
 ) -> None:
@@ -110,6 +120,7 @@ def test_pages_are_mirrored_for_who_reads_from_the_right(
     assert not visit(page, every_page, "rtl-narrow", faults.WIDE)
 
 
+@pytest.mark.slow
 def test_nothing_moves_for_who_asks_for_that(open_page: Opener, every_page: list[str]) -> None:
     page = open_page(reduced_motion="reduce")
 

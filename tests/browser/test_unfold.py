@@ -68,7 +68,7 @@ def unfolded(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.unfold"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_every_page_is_legible_and_violates_no_policy(
     unfolded: None, admin_client: Client, open_anyhow: Callable[..., Page], theme: str
 ) -> None:

@@ -37,7 +37,7 @@ from tests.factories import AttemptFactory, ScheduleFactory, WorkerFactory
 from .actions.test_matrix import Rows, addresses
 from .hostile import QUERIES, VECTORS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 KIND = "0123456789abcdef"
 # Of our texts these are chosen from a list, or are names that nothing shows.
