@@ -229,7 +229,8 @@ def test_texts_of_others_are_never_markup(
             harmless["tags"] |= found.tags
             harmless["attributes"] |= found.attributes
         made: tuple[type[models.Model], ...] = (Execution, Batch, Schedule, Worker, Operation)
-        for model in (*made, PausedQueue, ErrorGroup, LogEntry):
+        made += (PausedQueue, ErrorGroup, LogEntry)
+        for model in made:
             model._default_manager.all().delete()
     is_markup = bool(set(words) & set("<>\"'"))
     is_anywhere = False
