@@ -121,10 +121,18 @@ def miss_expired(using: str) -> int:
 
 def tell_paused(using: str) -> int:
     """Make the broker pause the queues that are, and no others; return how many it got wrong."""
-    paused, known = set(_paused(using)), broker.paused_queues()
-    broker.pause(paused - known)
-    broker.resume(known - paused)
-    return len(paused ^ known)
+    count = 0
+    paused = set(_paused(using))
+    while wrong := paused ^ (known := broker.paused_queues()):
+        broker.pause(paused - known)
+        broker.resume(known - paused)
+        count += len(wrong)
+        # Whoever has paused or resumed one since the rows were read was told of before this.
+        again = set(_paused(using))
+        if again == paused:
+            break
+        paused = again
+    return count
 
 
 def refill(using: str) -> int:

@@ -122,6 +122,31 @@ def test_redis_that_is_down_does_no_harm(redis_server: RedisServer, work: Work) 
         assert row.wait(20) == 1
 
 
+@pytest.mark.parametrize("was_paused", [True, False])
+def test_who_tells_the_broker_heeds_what_was_changed_since_it_looked(
+    monkeypatch: pytest.MonkeyPatch, was_paused: bool
+) -> None:
+    change, other = (resume_queue, pause_queue) if was_paused else (pause_queue, resume_queue)
+    pause_queue("mail")
+    if not was_paused:
+        resume_queue("mail")
+    ask, changes = broker.paused_queues, [change]
+
+    def paused_queues() -> set[str]:
+        if changes:
+            changes.pop()("mail")
+        return ask()
+
+    monkeypatch.setattr(broker, "paused_queues", paused_queues)
+
+    assert reconcile.tell_paused(DEFAULT) > 0
+
+    assert ask() == set(PausedQueue.objects.values_list("name", flat=True))
+    assert bool(ask()) is not was_paused
+    other("mail")
+    resume_queue("mail")
+
+
 def test_what_redis_lost_meanwhile_is_enqueued_when_it_is_resumed(
     redis_server: RedisServer, work: Work
 ) -> None:
