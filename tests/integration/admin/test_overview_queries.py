@@ -13,7 +13,7 @@ from tests.factories import CALM, ExecutionFactory, Scene, WorkerFactory, flood
 ADDRESS = reverse("admin:django_agenda_overview_changelist")
 LIVE = reverse("admin:django_agenda_overview_live")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def fill(total: int) -> None:

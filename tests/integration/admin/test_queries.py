@@ -15,7 +15,7 @@ from django_agenda.admin.memory import memory
 from django_agenda.models import Batch, Execution, Worker
 from tests.factories import AttemptFactory, ExecutionFactory, Scene, WorkerFactory, flood
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def statements(client: Client, address: str) -> list[str]:

@@ -234,6 +234,7 @@ def _quick_second_look(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServe
     monkeypatch.setattr(agree, "SECOND_LOOK", 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("role", ROLES)
 def test_only_those_get_in_who_may(client_for: ClientFor, role: str, method: str) -> None:
