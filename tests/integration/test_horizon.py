@@ -162,7 +162,7 @@ def test_everything_runs_in_time(configure: Configure) -> None:
 
     batch.refresh_from_db()
     assert batch.succeeded == 20
-    assert not Execution.objects.filter(batch=batch, lag_ms__gt=900).exists()
+    assert not Execution.objects.filter(batch=batch, lag_ms__gt=3000).exists()
 
 
 @pytest.fixture
