@@ -283,13 +283,14 @@ def test_every_text_of_every_model_is_filled() -> None:
     ).keys()
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_no_query_string_breaks_a_page(admin_client: Client, query: str) -> None:
-    rows = fill("harmless")
+@pytest.mark.parametrize("number", range(len(QUERIES)))
+def test_no_query_string_breaks_a_page(admin_client: Client, number: int) -> None:
+    """Try every third page, other ones with each: all with all take minutes."""
+    rows, query = fill("harmless"), QUERIES[number]
     admin_client.raise_request_exception = False
 
     broken = []
-    for address in addresses_of(rows):
+    for address in addresses_of(rows)[number % 3 :: 3]:
         status = admin_client.get(f"{address}?{query}").status_code
         if status >= 500:
             broken.append((address, status))
