@@ -1,4 +1,7 @@
-"""Every page in the ways in which people look at it: colours of their own, paper, phones, zoom."""
+"""Every page in the ways in which people look at it: colours of their own, paper, phones, zoom.
+
+Walks over every page take long, so the gate takes those of axe, and `make browser` all of them.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,6 @@ pytestmark = [
 ]
 
 Opener = Callable[..., "Page"]
-# Walks over every page take long, so the gate takes one of each kind, and `make browser` all.
-LIGHT_FIRST = ["light", pytest.param("dark", marks=pytest.mark.slow)]
-DARK_FIRST = [pytest.param("light", marks=pytest.mark.slow), "dark"]
 # 1280 pixels seen at 200 %, and at 400 %: what WCAG 1.4.10 asks for.
 ZOOMED = {"width": 640, "height": 450}
 TINY = {"width": 320, "height": 256}
@@ -70,7 +70,8 @@ def test_axe_finds_nothing_on_any_page(
     assert not found
 
 
-@pytest.mark.parametrize("theme", LIGHT_FIRST)
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_forced_colours_leave_every_control_and_every_sign_visible(
     open_page: Opener, every_page: list[str], theme: str
 ) -> None:
@@ -80,7 +81,8 @@ def test_forced_colours_leave_every_control_and_every_sign_visible(
     assert not visit(page, every_page, f"forced-{theme}", faults.UNSEEN)
 
 
-@pytest.mark.parametrize("theme", DARK_FIRST)
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_paper_has_no_controls_and_dark_words(
     open_page: Opener, every_page: list[str], theme: str
 ) -> None:
@@ -93,14 +95,8 @@ def test_paper_has_no_controls_and_dark_words(
     assert not visit(page, every_page, f"print-{theme}", faults.WIDE)
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        pytest.param("narrow", NARROW, marks=pytest.mark.slow),
-        pytest.param("zoomed", ZOOMED, marks=pytest.mark.slow),
-        ("tiny", TINY),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "size"), [("narrow", NARROW), ("zoomed", ZOOMED), ("tiny", TINY)])
 def test_no_page_scrolls_sideways(
     open_page: Opener, every_page: list[str], name: str, size: dict[str, int]
 ) -> None:
@@ -109,6 +105,7 @@ def test_no_page_scrolls_sideways(
     assert not visit(page, every_page, name, faults.WIDE)
 
 
+@pytest.mark.slow
 def test_pages_are_mirrored_for_who_reads_from_the_right(
     open_page: Opener, every_page: list[str]
 ) -> None:
