@@ -9,20 +9,18 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from django_agenda.admin import live
 from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions import page
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
 from django_agenda.admin.actions.of_errors import RETRY
+from django_agenda.admin.live_page import LivePageAdmin
 from django_agenda.clock import now
 from django_agenda.models.error_group import ErrorGroup
 
@@ -32,17 +30,16 @@ from .marks import MARKS, Mark
 from .page import errors_page
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-_NEXT_S = 15
-_CHOICES = (15, 30, 60, 0)
-# What has come meanwhile is looked for this often.
-_TICK_S = 15
 
 
 @admin.register(ErrorGroup)
-class ErrorGroupAdmin(ActingAdmin):
+class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
     """Show the kinds of errors in the place of a list."""
 
     page_template = "admin/django_agenda/errors/page.html"
+    page_title = gettext_lazy("Error groups")
+    next_s = 15
+    choices = (15, 30, 60, 0)
     page_actions: ClassVar[tuple[Action, ...]] = (RETRY,)
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
@@ -50,36 +47,21 @@ class ErrorGroupAdmin(ActingAdmin):
         return may_do(request, "change_errorgroup")
 
     def get_urls(self) -> list[URLPattern]:
-        """Offer the page, its fragment and what can be done, and nothing of a list."""
-        site, name = self.admin_site, "django_agenda_errorgroup"
-        act = site.admin_view(self.act_view)
+        """Offer what can be done as well."""
+        act = self.admin_site.admin_view(self.act_view)
         # A retry changes chunk by chunk, and tells Redis of each after its commit.
         transaction.non_atomic_requests(using=router.db_for_write(self.model))(act)
-        return [
-            path("", site.admin_view(self.changelist_view), name=f"{name}_changelist"),
-            path("live/", site.admin_view(self.live_view), name=f"{name}_live"),
-            path("<path:object_id>/do/<slug:slug>/", act, name=f"{name}_do"),
-        ]
+        ours = path("<path:object_id>/do/<slug:slug>/", act, name="django_agenda_errorgroup_do")
+        return [*super().get_urls(), ours]
 
     def address(self, fingerprint: str, slug: str) -> str:
         """Return the address at which something is done about a kind of error."""
         name = "admin:django_agenda_errorgroup_do"
         return reverse(name, args=[fingerprint, slug], current_app=self.admin_site.name)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the page."""
-        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
-            raise PermissionDenied
-        context = self._context(request) | (extra_context or {})
-        return TemplateResponse(request, self.page_template, context)
-
-    def live_view(self, request: HttpRequest) -> HttpResponse:
-        """Answer with what the page shows by now; see the module `live`."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return live.answer(request, _tag(request), _NEXT_S, lambda: self._fragment(request))
+    def page_parts(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the kinds of errors."""
+        return {"page": errors_page(self, request)}
 
     @method_decorator(csrf_protect)
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
@@ -115,25 +97,3 @@ class ErrorGroupAdmin(ActingAdmin):
         view = answer_mark if request.method == "POST" else ask_mark
         found = view(self, request, fingerprint, mark)
         return self._gone(request, fingerprint) if found is None else found
-
-    def _fragment(self, request: HttpRequest) -> str:
-        context = self._context(request) | {"frame": live.FRAME}
-        return render_to_string(self.page_template, context, request)
-
-    def _context(self, request: HttpRequest) -> dict[str, Any]:
-        request.current_app = self.admin_site.name
-        url = reverse("admin:django_agenda_errorgroup_live", current_app=self.admin_site.name)
-        return {
-            **self.admin_site.each_context(request),
-            "title": _("Error groups"),
-            "opts": self.opts,
-            "media": self.media,
-            "live": live.Live(url=url, tag=_tag(request), next_s=_NEXT_S, choices=_CHOICES),
-            # The breadcrumbs are those of a list.
-            "cl": {"opts": self.opts},
-            "page": errors_page(self, request),
-        }
-
-
-def _tag(request: HttpRequest) -> str:
-    return live.make_tag(request, int(now().timestamp()) // _TICK_S)

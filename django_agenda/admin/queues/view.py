@@ -9,18 +9,16 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from django_agenda.admin import live
 from django_agenda.admin.acting import may_do
-from django_agenda.admin.read_only import ReadOnlyAdmin
-from django_agenda.clock import now
+from django_agenda.admin.live_page import LivePageAdmin
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.queue import Queue
@@ -30,45 +28,31 @@ from .asks import ASKS, ask_of_queue
 from .page import queues_page
 from .repair import ask_for_repair
 
-_NEXT_S = 5
-_CHOICES = (5, 15, 30, 60, 0)
 _ask = [csrf_protect, require_http_methods(["GET", "HEAD", "POST"])]
 
 
 @admin.register(Queue)
-class QueueAdmin(ReadOnlyAdmin):
+class QueueAdmin(LivePageAdmin):
     """Show queues, Redis and health in the place of a list, and put right what differs."""
 
     page_template = "admin/django_agenda/queues/page.html"
+    page_title = gettext_lazy("Queues and health")
 
     def get_urls(self) -> list[URLPattern]:
-        """Offer the page, its fragment and what can be asked, and nothing of a list."""
+        """Offer what can be asked as well."""
         wrap, name = self.admin_site.admin_view, "django_agenda_queue"
         urls = [
-            path("", wrap(self.changelist_view), name=f"{name}_changelist"),
-            path("live/", wrap(self.live_view), name=f"{name}_live"),
             path("repair/", wrap(self.repair_view), name=f"{name}_repair"),
             path("<str:queue_name>/do/<slug:slug>/", wrap(self.act_view), name=f"{name}_do"),
         ]
-        for url in urls[2:]:
+        for url in urls:
             # The verbs change chunk by chunk, and tell Redis of each after its commit.
             transaction.non_atomic_requests(using=router.db_for_write(Execution))(url.callback)
-        return urls
+        return [*super().get_urls(), *urls]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the page."""
-        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
-            raise PermissionDenied
-        context = self._context(request) | (extra_context or {})
-        return TemplateResponse(request, self.page_template, context)
-
-    def live_view(self, request: HttpRequest) -> HttpResponse:
-        """Answer with what the page shows by now; see the module `live`."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return live.answer(request, self._tag(request), _NEXT_S, lambda: self._fragment(request))
+    def page_parts(self, request: HttpRequest) -> dict[str, Any]:
+        """Return queues, Redis and health."""
+        return {"page": queues_page(self, request)}
 
     @method_decorator(_ask)
     def act_view(self, request: HttpRequest, queue_name: str, slug: str) -> HttpResponse:
@@ -107,25 +91,3 @@ class QueueAdmin(ReadOnlyAdmin):
     def _check(self, request: HttpRequest, codename: str) -> None:
         if not (may_do(request, codename) and self.has_view_permission(request)):
             raise PermissionDenied
-
-    def _fragment(self, request: HttpRequest) -> str:
-        context = self._context(request) | {"frame": live.FRAME}
-        return render_to_string(self.page_template, context, request)
-
-    def _context(self, request: HttpRequest) -> dict[str, Any]:
-        request.current_app = self.admin_site.name
-        url = reverse("admin:django_agenda_queue_live", current_app=self.admin_site.name)
-        return {
-            **self.admin_site.each_context(request),
-            "title": _("Queues and health"),
-            "opts": self.opts,
-            "media": self.media,
-            "live": live.Live(url=url, tag=self._tag(request), next_s=_NEXT_S, choices=_CHOICES),
-            # The breadcrumbs are those of a list.
-            "cl": {"opts": self.opts},
-            "page": queues_page(self, request),
-        }
-
-    def _tag(self, request: HttpRequest) -> str:
-        """Return what changes with time: to know more would cost as much as the page."""
-        return live.make_tag(request, int(now().timestamp()) // _NEXT_S)
