@@ -5,6 +5,7 @@ import django.db.models.expressions
 import django_agenda.clock
 import django_agenda.models.fields
 import django_agenda.models.identity
+import django_agenda.models.strike
 from django.db import migrations, models
 
 
@@ -91,6 +92,28 @@ class Migration(migrations.Migration):
                 'verbose_name': 'paused queue',
                 'verbose_name_plural': 'paused queues',
                 'ordering': ('name',),
+            },
+        ),
+        migrations.CreateModel(
+            name='Strike',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('task_name', models.CharField(blank=True, default='', max_length=255, verbose_name='task')),
+                ('parameter', models.CharField(blank=True, default='', max_length=255, verbose_name='parameter')),
+                ('operator', models.CharField(choices=[('==', '=='), ('!=', '!='), ('>', '>'), ('>=', '>='), ('<', '<'), ('<=', '<='), ('between', 'between')], default='==', max_length=8, verbose_name='operator')),
+                ('value', django_agenda.models.fields.PayloadField(blank=True, default=None, null=True, verbose_name='value')),
+                ('fingerprint', models.CharField(editable=False, max_length=64, unique=True)),
+                ('mark', models.BigIntegerField(default=django_agenda.models.strike.new_mark, editable=False)),
+                ('reason', models.CharField(blank=True, default='', max_length=300, verbose_name='reason')),
+                ('by', models.CharField(blank=True, default='', max_length=255, verbose_name='by')),
+                ('created_at', models.DateTimeField(default=django_agenda.clock.now, verbose_name='created')),
+            ],
+            options={
+                'verbose_name': 'strike',
+                'verbose_name_plural': 'strikes',
+                'ordering': ('id',),
+                'permissions': (('restore_strike', 'Can restore'),),
+                'default_permissions': ('view', 'add'),
             },
         ),
         migrations.CreateModel(
