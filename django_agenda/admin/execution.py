@@ -55,7 +55,7 @@ class ExecutionAdmin(ActingAdmin):
     lookups = frozenset(
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
-            *("task_name", "queue_name", "worker", "callback_of", "labels__contains"),
+            *("task_name", "queue_name", "worker", "callback_of", "labels__contains", "held_by"),
         }
     )
     page_actions = OF_EXECUTIONS

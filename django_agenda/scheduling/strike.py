@@ -54,6 +54,13 @@ def strike(
     runs already runs to its end. Raises ValueError or UnknownTask, and saves nothing, for what can
     match nothing, and without both task and parameter: to hold everything, pause the queues.
     """
+    return find_or_strike(task, parameter, operator, value, reason=reason, by=by)[0]
+
+
+def find_or_strike(
+    task: Any, parameter: Any, operator: Any, value: Any, *, reason: str, by: str
+) -> tuple[Strike, bool]:
+    """Do as strike() does, and tell whether the strike is new."""
     task = None if task is None else resolve(task)
     rule = read_rule(task, parameter, operator, value)
     if task is not None and rule.parameter and not has_parameter(task, rule.parameter):
@@ -68,9 +75,9 @@ def strike(
     }
     using = router.db_for_write(Strike)
 
-    def write_down() -> Strike:
+    def write_down() -> tuple[Strike, bool]:
         strikes = Strike.objects.using(using)
-        return strikes.get_or_create(fingerprint=rule.fingerprint, defaults=columns)[0]
+        return strikes.get_or_create(fingerprint=rule.fingerprint, defaults=columns)
 
     return in_transaction(using, write_down)
 
