@@ -166,7 +166,7 @@ class StrikeAdmin(ReadOnlyAdmin):
             words = _("Struck: %(words)s.") % {"words": strike.describe()}
             self.message_user(request, words, messages.SUCCESS)
         else:
-            words = _("There is one that says the same already: this one.")
+            words = _("This is struck already.")
             self.message_user(request, words, messages.WARNING)
         may_see = self.has_view_permission(request)
         url = self.url_of(strike) if may_see else reverse("admin:index")

@@ -65,7 +65,7 @@ def test_the_form_strikes_and_writes_down_who_and_why(admin_client: Client) -> N
 
     again = admin_client.post(reverse(ADD), RIGHT | {"value": "7.0"})
     assert again["Location"] == page_url(one)
-    assert "says the same already" in message(again)
+    assert message(again) == "This is struck already."
 
 
 @pytest.mark.parametrize(
