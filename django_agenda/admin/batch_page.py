@@ -177,7 +177,7 @@ def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]
 def _held(batch: Batch, rows: QuerySet[Execution]) -> list[tuple[str, str]]:
     """Say how many strikes hold: without that a batch might seem to be stuck."""
     strikes = [] if batch.is_finished else [one.held_by for one in Strike.objects.all()]
-    held = rows.filter(held_by__in=strikes).count() if strikes else 0
+    held = rows.exclude(held_by="").filter(held_by__in=strikes).count() if strikes else 0
     return [(_("Held by strikes"), wording.count(held))] if held else []
 
 

@@ -36,9 +36,9 @@ class ExecutionList(LeanList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Defer payloads, which can be long; say what makes the index of an error fit."""
         found = super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
-        return (
-            found.filter(error_fingerprint__gt="") if "error_fingerprint" in self.params else found
-        )
+        if "error_fingerprint" in self.params:
+            found = found.filter(error_fingerprint__gt="")
+        return found.exclude(held_by="") if "held_by" in self.params else found
 
 
 @admin.register(Execution)

@@ -49,7 +49,8 @@ class StrikeList(LeanList):
         """Hang the count on each strike."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        held = Execution.objects.filter(held_by__in=[one.held_by for one in self.result_list])
+        reasons = [one.held_by for one in self.result_list]
+        held = Execution.objects.exclude(held_by="").filter(held_by__in=reasons)
         found = held.order_by().values_list("held_by").annotate(count=Count("pk"))
         counts = dict(found)
         for strike in self.result_list:
