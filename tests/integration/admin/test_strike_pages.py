@@ -138,6 +138,15 @@ def test_pages_tell_what_is_held(admin_client: Client) -> None:
     assert "a strike that was restored" in text_of(admin_client.get(page_url(row)))
 
 
+def test_the_overview_warns_as_long_as_a_strike_stands(admin_client: Client) -> None:
+    overview = reverse("admin:django_agenda_overview_changelist")
+    words = "1 strike stands: what it matches is held"
+    schedule(tasks.plain, after=3600)()
+    assert words not in text_of(admin_client.get(overview))
+    strike(tasks.add)
+    assert words in text_of(admin_client.get(overview))
+
+
 def test_the_condition_is_for_those_who_may_see_strikes(client_for: ClientFor) -> None:
     strike(tasks.add, "a", "==", 7)
     row = schedule(tasks.add, after=3600)(7, 0)
