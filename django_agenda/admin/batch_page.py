@@ -22,7 +22,7 @@ from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
-from .batch_timeline import Subject, Timeline, build
+from .batch_timeline import Subject, Timeline, build, seen_digest
 from .execution_table import Table, read_table
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
@@ -89,6 +89,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
         deed=done[0].number if done else 0,
+        counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
     buttons = batch_buttons(admin, request, batch)
