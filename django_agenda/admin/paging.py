@@ -15,6 +15,10 @@ MOST_COUNTED = 10_000
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Count up to MOST_COUNTED rows; what lies beyond is reached by filters."""
 
+    def __init__(self, *args: Any, is_first: bool = False, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._is_first = is_first
+
     @cached_property
     def count(self) -> int:
         """Return how many rows these pages reach."""
@@ -26,32 +30,27 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return self._counted > MOST_COUNTED
 
     def page(self, number: int | str) -> Page[Any]:
-        """Return one page; of rows that are known already no statement looks for them again."""
-        if self._found is None:
+        """Return one page; the first is not read again if counting has read it."""
+        if number != 1 or not self._is_short:
             return super().page(number)
-        number = self.validate_number(number)
-        bottom = (number - 1) * self.per_page
-        keys = self._found[bottom : min(bottom + self.per_page, self.count)]
-        rows: Any = self.object_list
-        return Page(rows.filter(pk__in=keys), number, self)
+        return Page(self._first, 1, self)
 
     @cached_property
     def _counted(self) -> int:
+        if self._is_short:
+            return len(self._first)
         rows: Any = self.object_list
-        if self._found is None:
-            return int(rows.order_by()[: MOST_COUNTED + 1].count())
-        return len(self._found)
+        return int(rows.order_by()[: MOST_COUNTED + 1].count())
 
     @cached_property
-    def _found(self) -> list[Any] | None:
-        """Return the keys of what the pages reach, so that one scan finds and counts what is rare.
-
-        Where everything is listed, counting is cheaper.
-        """
+    def _is_short(self) -> bool:
         rows: Any = self.object_list
-        if not rows.query.where:
-            return None
-        return list(rows.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        return self._is_first and bool(rows.query.where) and len(self._first) <= self.per_page
+
+    @cached_property
+    def _first(self) -> list[Any]:
+        """Return the first page and one more: of few rows, one scan finds and counts all."""
+        return list(self.object_list[: self.per_page + 1])
 
 
 class LeanList(ChangeList):
