@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -27,7 +26,7 @@ from .acting import may_do
 from .actions.buttons import Button
 from .actions.forms import Wish
 from .actions.history import deeds, write_down_on
-from .actions.page import TEMPLATE
+from .actions.offer import confirm
 from .operation_progress import name_of, numbers_of, progress_bar, sentence_of, state_of
 from .read_only import ReadOnlyAdmin
 
@@ -96,20 +95,19 @@ class OperationAdmin(ReadOnlyAdmin):
         form = Wish(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             return self._abort(request, row, form)
-        words = _("Abort operation %(number)s") % {"number": row.pk}
-        context = {
-            **self.frame(request, row),
-            "title": words,
-            "words": words,
-            "row": name_of(row),
-            "action": {"effect": _("No further part is begun. What is done already stays done.")},
-            "survey": {"count": row.total},
-            "numbers": numbers_of(row),
-            "has_work": row.is_open and row.abort_requested_at is None,
-            "form": form,
-            "back": self.url_of(row),
-        }
-        return TemplateResponse(request, TEMPLATE, context)
+        return confirm(
+            self,
+            request,
+            _("Abort operation %(number)s") % {"number": row.pk},
+            form,
+            of=row,
+            row=name_of(row),
+            effect=_("No further part is begun. What is done already stays done."),
+            seen=row.total,
+            numbers=numbers_of(row),
+            has_work=row.is_open and row.abort_requested_at is None,
+            back=self.url_of(row),
+        )
 
     def _abort(self, request: HttpRequest, row: Operation, form: Wish) -> HttpResponse:
         if row.abort():

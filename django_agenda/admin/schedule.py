@@ -26,6 +26,7 @@ from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from .actions.offer import Offer
 from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
@@ -69,9 +70,9 @@ class ScheduleAdmin(ActingAdmin):
         """Use the list that knows the last runs."""
         return ScheduleList
 
-    def may(self, request: HttpRequest, action: Action) -> bool:
+    def may(self, request: HttpRequest, offer: Offer) -> bool:
         """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return may_do(request, f"{action.right}_schedule")
+        return may_do(request, f"{offer.right}_schedule")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
