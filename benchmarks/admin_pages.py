@@ -90,10 +90,11 @@ def pages(rows: int) -> Iterator[tuple[str, str]]:
     over = Scene(elapsed=1.3, refused=0.0)
     sizes = [size for size in (10, 1000, 100_000) if size < rows]
     running = [swollen(size, scene=Scene()) for size in (*sizes, rows)]
-    finished, gone = (swollen(rows, scene=over, name=name) for name in ("Finished", "Pruned"))
-    pruned(gone)
+    finished = swollen(rows, scene=over, name="Finished")
     few = finished.executions.filter(position__in=(5, 500, 5000))
     few.update(task_name="shop.tasks.hardly_ever", worker="rare-1")
+    gone = swollen(rows, scene=over, name="Pruned")
+    pruned(gone)
     WorkerFactory.create_batch(200)
     settle()
     for batch in running:

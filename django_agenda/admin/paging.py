@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
@@ -10,14 +11,11 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 MOST_COUNTED = 10_000
+_SORTED_HERE = frozenset({"id", "pk", "position"})
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Count up to MOST_COUNTED rows; what lies beyond is reached by filters."""
-
-    def __init__(self, *args: Any, is_first: bool = False, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._is_first = is_first
 
     @cached_property
     def count(self) -> int:
@@ -30,27 +28,37 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return self._counted > MOST_COUNTED
 
     def page(self, number: int | str) -> Page[Any]:
-        """Return one page; the first is not read again if counting has read it."""
-        if number != 1 or not self._is_short:
+        """Return one page; what counting has found is not looked for again."""
+        number = self.validate_number(number)
+        if self._found is None or len(self._found) > MOST_COUNTED:
             return super().page(number)
-        return Page(self._first, 1, self)
+        end = number * self.per_page
+        rows: Any = self.object_list
+        return Page(rows.filter(pk__in=self._found[end - self.per_page : end]), number, self)
 
     @cached_property
     def _counted(self) -> int:
-        if self._is_short:
-            return len(self._first)
         rows: Any = self.object_list
+        if self._found is not None:
+            return len(self._found)
         return int(rows.order_by()[: MOST_COUNTED + 1].count())
 
     @cached_property
-    def _is_short(self) -> bool:
-        rows: Any = self.object_list
-        return self._is_first and bool(rows.query.where) and len(self._first) <= self.per_page
+    def _found(self) -> list[Any] | None:
+        """Return the keys of what fits: where that is little, one scan finds and counts it.
 
-    @cached_property
-    def _first(self) -> list[Any]:
-        """Return the first page and one more: of few rows, one scan finds and counts all."""
-        return list(self.object_list[: self.per_page + 1])
+        The database does not sort them, so that it may stop as soon as there are too many. Only
+        numbers and keys are in the same order here.
+        """
+        rows: Any = self.object_list
+        names = [str(name) for name in rows.query.order_by]
+        columns = [name.removeprefix("-") for name in names]
+        if not rows.query.where or not _SORTED_HERE.issuperset(columns):
+            return None
+        found = list(rows.order_by().values_list(*columns, "pk")[: MOST_COUNTED + 1])
+        for place, name in reversed(list(enumerate(names))):
+            found.sort(key=itemgetter(place), reverse=name.startswith("-"))
+        return [row[-1] for row in found]
 
 
 class LeanList(ChangeList):

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -41,14 +40,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
+    paginator = CappedPaginator
     # What a list may be asked for by its address, beside its filters.
     lookups: ClassVar[frozenset[str]] = frozenset()
     page_template = ""
     empty_template = ""
-
-    def get_paginator(self, request: HttpRequest, *args: Any, **more: Any) -> CappedPaginator:
-        """Return the pages of a list; who asks for none gets the first."""
-        return CappedPaginator(*args, is_first=request.GET.get(PAGE_VAR, "1") == "1", **more)
 
     @property
     def media(self) -> forms.Media:

@@ -11,8 +11,6 @@ from django_agenda.models.execution_set import ExecutionQuerySet
 from django_agenda.models.worker import Worker
 from django_agenda.tasks.registry import registered
 
-from .paging import MOST_COUNTED
-
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _HAS_ERROR = Q(error_fingerprint__gt="")
 
@@ -27,10 +25,6 @@ def search(rows: ExecutionQuerySet, words: str) -> ExecutionQuerySet:
     if not words:
         return rows
     kind, colon, rest = words.partition(":")
-    if kind == "error" and colon and not _FINGERPRINT.fullmatch(rest.strip()):
-        # Looked for in every error there is: once, and not again by each statement of a list.
-        found = rows.filter(_error(rest.strip())).order_by("-due_at").values_list("pk", flat=True)
-        return rows.filter(pk__in=list(found[: MOST_COUNTED + 1]))
     if colon and kind in _KINDS:
         return rows.filter(_KINDS[kind](rest.strip()))
     return rows.filter(_guess(words))
