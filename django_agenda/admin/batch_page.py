@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
-from .batch_timeline import Subject, Timeline, build
+from .batch_operations import OperationRow, operation_rows
+from .batch_timeline import Subject, Timeline, build, seen_digest
 from .execution_table import Table, read_table
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
@@ -69,9 +71,12 @@ class Page:
     definition: list[tuple[str, Any]]
     buttons: BatchButtons
     deeds: list[Deed]
+    operations: list[OperationRow]
 
 
-def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
+def batch_page(
+    admin: ActingAdmin, request: HttpRequest, batch: Batch, operations: list[Operation]
+) -> Page:
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
@@ -89,6 +94,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
         deed=done[0].number if done else 0,
+        counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
     buttons = batch_buttons(admin, request, batch)
@@ -120,6 +126,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         definition=_definition(batch),
         buttons=buttons,
         deeds=done,
+        operations=operation_rows(admin, operations, moment),
     )
 
 

@@ -141,7 +141,19 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'batches',
                 'ordering': ('-id',),
                 'permissions': (('control_batch', 'Can pause, resume, cancel and reschedule'),),
-                'indexes': [models.Index(fields=['status', 'created_at'], name='agenda_batch_status'), models.Index(fields=['finished_at'], name='agenda_batch_finished'), django_agenda.models.fields.SparseIndex('key', name='agenda_batch_key', where=models.Q(('key__isnull', False))), django_agenda.models.fields.SparseIndex('settling_since', name='agenda_batch_settling', where=models.Q(('settling_since__isnull', False)))],
+                'indexes': [models.Index(fields=['status', 'created_at'], name='agenda_batch_status'), models.Index(fields=['finished_at'], name='agenda_batch_finished'), django_agenda.models.fields.SparseIndex('key', name='agenda_batch_key', where=models.Q(('key__isnull', False))), django_agenda.models.fields.SparseIndex('total', 'finished_at', name='agenda_batch_large', where=models.Q(('total__gt', 5000))), django_agenda.models.fields.SparseIndex('settling_since', name='agenda_batch_settling', where=models.Q(('settling_since__isnull', False)))],
+            },
+        ),
+        migrations.CreateModel(
+            name='Digest',
+            fields=[
+                ('batch', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='digest', serialize=False, to='django_agenda.batch')),
+                ('version', models.PositiveBigIntegerField()),
+                ('text', models.TextField()),
+            ],
+            options={
+                'verbose_name': 'digest',
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(
@@ -227,6 +239,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=django_agenda.models.identity.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('task_name', models.CharField(max_length=255, verbose_name='task')),
+                # Before what is long: who searches for a worker has PostgreSQL read up to here.
+                ('worker', models.CharField(blank=True, default='', max_length=128, verbose_name='worker')),
                 ('args', django_agenda.models.fields.PayloadField(default=list, verbose_name='arguments')),
                 ('kwargs', django_agenda.models.fields.PayloadField(default=dict, verbose_name='keyword arguments')),
                 ('key', django_agenda.models.fields.ExactCharField(blank=True, max_length=255, null=True, verbose_name='key')),
@@ -249,7 +263,6 @@ class Migration(migrations.Migration):
                 ('max_attempts', models.PositiveIntegerField(default=1, verbose_name='max attempts')),
                 ('attempts_each', models.PositiveIntegerField(editable=False, null=True)),
                 ('crashes', models.PositiveSmallIntegerField(default=0, verbose_name='crashes')),
-                ('worker', models.CharField(blank=True, default='', max_length=128, verbose_name='worker')),
                 ('claimed_by', models.UUIDField(editable=False, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True, verbose_name='cancellation asked for')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .attempt import Attempt
 from .batch import Batch
+from .digest import Digest
 from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
@@ -18,6 +19,7 @@ from .worker import Worker
 __all__ = [
     "Attempt",
     "Batch",
+    "Digest",
     "ErrorGroup",
     "Execution",
     "Fleet",

@@ -71,6 +71,8 @@ class Batch(models.Model):
         "skipped",
     )
     ENDED: ClassVar = ("succeeded", "failed", "missed", "cancelled", "skipped")
+    # More executions than the admin draws one by one.
+    LARGE: ClassVar = 5000
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=255, blank=True, default="")
@@ -127,6 +129,7 @@ class Batch(models.Model):
             models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
             models.Index(fields=("finished_at",), name="agenda_batch_finished"),
             SparseIndex("key", name="agenda_batch_key", where=Q(key__isnull=False)),
+            SparseIndex("total", "finished_at", name="agenda_batch_large", where=Q(total__gt=5000)),
             SparseIndex(
                 "settling_since",
                 name="agenda_batch_settling",

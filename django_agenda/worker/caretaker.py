@@ -13,6 +13,7 @@ from django_agenda.conf import Settings
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
+from django_agenda.scheduling.digest import Digests
 from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
@@ -68,6 +69,7 @@ class Caretaker:
         self._overdue = reconcile.Overdue(using)
         self._feed = Feed(using)
         self._retention = Retention(using)
+        self._digests = Digests(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
@@ -83,6 +85,7 @@ class Caretaker:
             self._heal_broker()
             self._feed.enqueue()
             self._retention.prune()
+            self._digests.write()
         return self._interval
 
     def _heal_rows(self) -> None:
