@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         UnknownTask,
     )
     from .scheduling.pause_queue import pause_queue
+    from .scheduling.restore import restore
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
+    from .scheduling.strike import strike
     from .tasks.current import current
     from .tasks.decorator import task
     from .tasks.recurring import cron, every
@@ -47,9 +49,11 @@ _ROOMS = {
     "current": "tasks.current",
     "every": "tasks.recurring",
     "pause_queue": "scheduling.pause_queue",
+    "restore": "scheduling.restore",
     "resume_queue": "scheduling.resume_queue",
     "schedule": "scheduling.single",
     "schedule_many": "scheduling.single",
+    "strike": "scheduling.strike",
     "task": "tasks.decorator",
 }
 
@@ -69,9 +73,11 @@ __all__ = [
     "current",
     "every",
     "pause_queue",
+    "restore",
     "resume_queue",
     "schedule",
     "schedule_many",
+    "strike",
     "task",
 ]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -18,6 +18,7 @@ from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation
+from django_agenda.models.strike import Strike
 
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
@@ -103,7 +104,7 @@ def batch_page(
         batch=batch,
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
-        facts=_facts(batch, moment),
+        facts=[*_facts(batch, moment), *_held(batch, rows)],
         scheduling=outcome.scheduling(batch),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
@@ -178,6 +179,13 @@ def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]
     if batch.paused_at:
         facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))
     return facts
+
+
+def _held(batch: Batch, rows: QuerySet[Execution]) -> list[tuple[str, str]]:
+    """Say how many strikes hold: without that a batch might seem to be stuck."""
+    strikes = [] if batch.is_finished else [one.held_by for one in Strike.objects.all()]
+    held = rows.exclude(held_by="").filter(held_by__in=strikes).count() if strikes else 0
+    return [(_("Held by strikes"), wording.count(held))] if held else []
 
 
 def _refusal(batch: Batch) -> str:

@@ -36,9 +36,9 @@ class ExecutionList(LeanList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Defer payloads, which can be long; say what makes the index of an error fit."""
         found = super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
-        return (
-            found.filter(error_fingerprint__gt="") if "error_fingerprint" in self.params else found
-        )
+        if "error_fingerprint" in self.params:
+            found = found.filter(error_fingerprint__gt="")
+        return found.exclude(held_by="") if "held_by" in self.params else found
 
 
 @admin.register(Execution)
@@ -55,7 +55,7 @@ class ExecutionAdmin(ActingAdmin):
     lookups = frozenset(
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
-            *("task_name", "queue_name", "worker", "callback_of", "labels__contains"),
+            *("task_name", "queue_name", "worker", "callback_of", "labels__contains", "held_by"),
         }
     )
     page_actions = OF_EXECUTIONS

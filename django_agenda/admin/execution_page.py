@@ -16,6 +16,7 @@ from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.strike import Strike
 from django_agenda.tasks.registry import registered
 
 from . import redaction, states, wording
@@ -96,7 +97,7 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     return Page(
         execution=execution,
         state=states.of_execution(execution, moment),
-        sentence=_sentence(execution, moment),
+        sentence=_struck(admin, request, execution) or _sentence(execution, moment),
         is_known=execution.task_name in registered(),
         path=_path(execution, moment),
         facts=_facts(admin, request, execution, moment),
@@ -112,6 +113,19 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
         ],
         deeds=deeds(execution, moment),
     )
+
+
+def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> str:
+    """Say which strike holds it; what that compares with is for those who may see strikes."""
+    if not execution.held_by.startswith(Strike.HELD_BY):
+        return ""
+    number = execution.held_by.removeprefix(Strike.HELD_BY)
+    found = Strike.objects.filter(pk=number).first() if number.isdecimal() else None
+    if found is None:
+        return _("Held by a strike that was restored; a worker lets it go.")
+    if not admin.can_see(request, Strike):
+        return _("Held by a strike.")
+    return _("Held by the strike: %(words)s.") % {"words": found.describe()}
 
 
 def _sentence(execution: Execution, moment: datetime) -> str:

@@ -14,6 +14,7 @@ from .overview import Overview
 from .paused_queue import PausedQueue
 from .queue import Queue
 from .schedule import Schedule
+from .strike import Strike
 from .worker import Worker
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PausedQueue",
     "Queue",
     "Schedule",
+    "Strike",
     "Worker",
     "label_of",
 ]

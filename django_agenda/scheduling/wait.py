@@ -88,12 +88,15 @@ def _result(execution: Execution) -> Any:
 
 def _too_late(execution: Execution, timeout: object) -> TimeoutError:
     words = f"Execution {execution.pk} is still {execution.status} after {_seconds(timeout)} s"
-    return TimeoutError(words + _blocked(execution))
+    held = f", held by {execution.held_by!r}" if execution.held_by else ""
+    return TimeoutError(words + held + _blocked(execution))
 
 
 def _batch_too_late(batch: Batch, timeout: object) -> TimeoutError:
     words = f"Batch {batch.pk} is still {batch.status} after {_seconds(timeout)} s"
-    return TimeoutError(f"{words}: {batch.describe()}{_blocked(batch)}")
+    held = batch.executions.filter(status__in=Execution.WAITING).exclude(held_by="").count()
+    words += f": {batch.describe()}" + (f", {held} of them held" if held else "")
+    return TimeoutError(words + _blocked(batch))
 
 
 def _blocked(row: Execution | Batch) -> str:

@@ -15,6 +15,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.digest import Digests
 from django_agenda.scheduling.feed import Feed
+from django_agenda.scheduling.restore import release_orphans
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
 from django_agenda.scheduling.unknown import fail_unknown
@@ -30,6 +31,8 @@ from .rescue import declare_lost, rescue_all
 
 # A server that came back with old data shows that only by its name, which costs a command more.
 SERVER_EVERY = 5
+# What a strike holds that is gone is the remains of a death, and in no hurry.
+ORPHANS_EVERY = 10.0
 
 
 # A leader that was killed is followed after three looks, but not before this.
@@ -64,6 +67,7 @@ class Caretaker:
         self.leads = False
         self.took_lead: Callable[[], object] = dict
         self._unknown_at = 0.0
+        self._orphans_at = 0.0
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
         self._overdue = reconcile.Overdue(using)
@@ -97,6 +101,9 @@ class Caretaker:
             self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)
             _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
         settle_all(self._using)
+        if monotonic() >= self._orphans_at:
+            self._orphans_at = monotonic() + ORPHANS_EVERY
+            _healed("held by a strike that is gone", release_orphans(self._using))
 
     def _heal_broker(self) -> None:
         if not self._is_filled():

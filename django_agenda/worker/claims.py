@@ -21,11 +21,13 @@ from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.struck import Struck, under_strikes
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, on_terms
 from .lease import Lease
+from .struck import hold_struck
 
 _RETURNED = (
     "id",
@@ -120,7 +122,7 @@ def claim(
 def _claim_rows(
     using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
 ) -> list[tuple[Any, ...]]:
-    rows = _take(using, worker, ids, moment, horizon)
+    rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon))
     before = Execution.status_before_claim
     states = counters.apply(
         using, counters.tally((row[1], before(row[13]), _RUNNING) for row in rows)
@@ -220,8 +222,16 @@ def refused(using: str, ids: Sequence[str], moment: datetime) -> tuple[list[Entr
 
 
 def _take(
-    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
+    using: str,
+    worker: Worker,
+    ids: Sequence[str],
+    moment: datetime,
+    horizon: datetime,
+    strikes: Struck,
 ) -> list[tuple[Any, ...]]:
+    free = hold_struck(using, ids, strikes)
+    if not free:
+        return []
     connection = connections[using]
     workers = connection.ops.quote_name(Worker._meta.db_table)
     paused = connection.ops.quote_name(PausedQueue._meta.db_table)
@@ -231,7 +241,7 @@ def _take(
         using,
         Execution,
         ("id",),
-        [[id_] for id_ in sorted(ids)],
+        [[id_] for id_ in sorted(free)],
         changes={
             "status": Value(_RUNNING),
             "attempts": "e.attempts + 1",
@@ -246,6 +256,7 @@ def _take(
             " AND (e.expires_at IS NULL OR e.expires_at >= %s) AND EXISTS"
             f" (SELECT 1 FROM {workers} w WHERE w.id = %s AND w.status IN ('active', 'draining'))"
             f" AND e.queue_name NOT IN (SELECT q.name FROM {paused} q)"
+            f" AND {strikes.guard(using)}"
         ),
         guard_params=[
             Execution.UNKNOWN_TASK,
