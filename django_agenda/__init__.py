@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ServerMissing,
         UnknownTask,
     )
+    from .policies.concurrency import Limit
     from .scheduling.pause_queue import pause_queue
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
@@ -39,6 +40,7 @@ _ROOMS = {
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
+    "Limit": "policies.concurrency",
     "OutsideTask": "exceptions",
     "PartiallyScheduled": "exceptions",
     "ServerMissing": "exceptions",
@@ -61,6 +63,7 @@ __all__ = [
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",
+    "Limit",
     "OutsideTask",
     "PartiallyScheduled",
     "ServerMissing",

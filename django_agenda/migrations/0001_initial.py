@@ -33,6 +33,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Gate',
+            fields=[
+                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('concurrency', 'concurrency'), ('rate', 'rate'), ('cooldown', 'cooldown'), ('debounce', 'debounce')], max_length=11, verbose_name='policy')),
+                ('task_name', models.CharField(max_length=255, verbose_name='task')),
+                ('label', models.CharField(blank=True, default='', max_length=255, verbose_name='of')),
+                ('size', models.PositiveIntegerField(default=0)),
+                ('waiting_since', models.DateTimeField(null=True, verbose_name='waited for since')),
+                ('state', django_agenda.models.fields.PayloadField(editable=False, null=True)),
+                ('used_at', models.DateTimeField(default=django_agenda.clock.now, verbose_name='used')),
+            ],
+            options={
+                'verbose_name': 'gate',
+                'verbose_name_plural': 'gates',
+                'default_permissions': (),
+                'indexes': [django_agenda.models.fields.SparseIndex('waiting_since', name='agenda_gate_waiting', where=models.Q(('waiting_since__isnull', False)))],
+            },
+        ),
+        migrations.CreateModel(
             name='Fleet',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
@@ -251,6 +270,7 @@ class Migration(migrations.Migration):
                 ('crashes', models.PositiveSmallIntegerField(default=0, verbose_name='crashes')),
                 ('worker', models.CharField(blank=True, default='', max_length=128, verbose_name='worker')),
                 ('claimed_by', models.UUIDField(editable=False, null=True)),
+                ('gate', models.UUIDField(editable=False, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True, verbose_name='cancellation asked for')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
@@ -384,6 +404,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='execution',
             index=django_agenda.models.fields.SparseIndex('held_by', name='agenda_exec_held', where=models.Q(('held_by', ''), _negated=True)),
+        ),
+        migrations.AddIndex(
+            model_name='execution',
+            index=django_agenda.models.fields.SparseIndex('gate', 'held_by', '-priority', 'due_at', name='agenda_exec_gate', where=models.Q(('gate__isnull', False))),
         ),
         migrations.AddIndex(
             model_name='execution',

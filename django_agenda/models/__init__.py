@@ -7,6 +7,7 @@ from .batch import Batch
 from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
+from .gate import Gate
 from .labels import label_of
 from .operation import Operation, OperationPart
 from .overview import Overview
@@ -21,6 +22,7 @@ __all__ = [
     "ErrorGroup",
     "Execution",
     "Fleet",
+    "Gate",
     "Operation",
     "OperationPart",
     "Overview",

@@ -16,6 +16,7 @@ from django_agenda.scheduling import reconcile
 from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
+from django_agenda.scheduling.slots import let_all_in
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -94,6 +95,7 @@ class Caretaker:
             self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)
             _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
         settle_all(self._using)
+        _healed("slot was free", let_all_in(self._using))
 
     def _heal_broker(self) -> None:
         if not self._is_filled():

@@ -40,6 +40,8 @@ class Claim(NamedTuple):
     schedule_id: int | None = None
     terms: str | None = None
     """What its schedule asks for, as JSON; `task` is on these terms already."""
+    gate: str | None = None
+    """The gate of which it has a slot."""
 
 
 class Recorded(NamedTuple):

@@ -1,0 +1,58 @@
+"""Tasks with policies, and what they leave behind in files."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from django_agenda import Limit, task
+from django_agenda.clock import monotonic
+from tests.tasks import append, lines
+
+
+@task(concurrency=1)
+def alone(path: str, number: int = 0, seconds: float = 0.0) -> int:
+    return _visit(path, number, seconds)
+
+
+@task(concurrency=Limit(2))
+def in_pairs(path: str, number: int = 0, seconds: float = 0.0) -> int:
+    return _visit(path, number, seconds)
+
+
+@task(concurrency=Limit(1, by="customer"))
+def one_of_each(path: str, customer: object = 7, seconds: float = 0.0) -> int:
+    return _visit(path, 0, seconds)
+
+
+@task(concurrency=Limit(1, by=("customer", "region")), max_attempts=3, backoff=0.05)
+def fail_alone(path: str, customer: int, region: str = "eu") -> None:
+    _visit(path, customer, 0.02)
+    raise RuntimeError("on purpose")
+
+
+@task(concurrency=Limit(1, by="token"), redact=["token"])
+def with_a_secret(token: str) -> str:
+    return token
+
+
+def _visit(path: str, number: int, seconds: float) -> int:
+    """Write down when it came and when it went: the times of one machine's monotonic clock."""
+    append(path, f"in {number} {monotonic()}")
+    threading.Event().wait(seconds)
+    append(path, f"out {number} {monotonic()}")
+    return number
+
+
+def most_at_once(path: str | Path) -> int:
+    """Return how many were in at the same time, at most; whoever never went out counts on."""
+    inside = most = 0
+    for line in sorted(lines(path), key=lambda line: float(line.split()[2])):
+        inside += 1 if line.startswith("in") else -1
+        most = max(most, inside)
+    return most
+
+
+def visitors(path: str | Path) -> list[int]:
+    """Return who came, in that order."""
+    return [int(line.split()[1]) for line in lines(path) if line.startswith("in")]
