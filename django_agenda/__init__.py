@@ -22,6 +22,9 @@ if TYPE_CHECKING:
         UnknownTask,
     )
     from .policies.concurrency import Limit
+    from .policies.cooldown import Cooldown
+    from .policies.debounce import Debounce
+    from .policies.rate import Rate
     from .scheduling.pause_queue import pause_queue
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
@@ -37,12 +40,15 @@ _ROOMS = {
     "AgendaError": "exceptions",
     "BrokerUnavailable": "exceptions",
     "Call": "agenda",
+    "Cooldown": "policies.cooldown",
+    "Debounce": "policies.debounce",
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
     "Limit": "policies.concurrency",
     "OutsideTask": "exceptions",
     "PartiallyScheduled": "exceptions",
+    "Rate": "policies.rate",
     "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
     "cron": "tasks.recurring",
@@ -60,12 +66,15 @@ __all__ = [
     "AgendaError",
     "BrokerUnavailable",
     "Call",
+    "Cooldown",
+    "Debounce",
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",
     "Limit",
     "OutsideTask",
     "PartiallyScheduled",
+    "Rate",
     "ServerMissing",
     "UnknownTask",
     "cron",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from django_agenda import Limit, task
+from django_agenda import Cooldown, Debounce, Limit, Rate, task
 from django_agenda.clock import monotonic
 from tests.tasks import append, lines
 
@@ -56,3 +56,36 @@ def most_at_once(path: str | Path) -> int:
 def visitors(path: str | Path) -> list[int]:
     """Return who came, in that order."""
     return [int(line.split()[1]) for line in lines(path) if line.startswith("in")]
+
+
+@task(rate=Rate(5, per=0.4))
+def five_at_a_time(path: str, number: int = 0) -> None:
+    append(path, f"in {number} {monotonic()}")
+
+
+@task(rate=Rate(1, per=3600, by="customer"), concurrency=Limit(1))
+def seldom(customer: int) -> None: ...
+
+
+@task(rate=Rate(2, per=3600))
+def twice_an_hour() -> None: ...
+
+
+@task(cooldown=3600)
+def rarely() -> None: ...
+
+
+@task(cooldown=Cooldown(3600, by="customer"), concurrency=Limit(1), max_attempts=2, backoff=0)
+def rarely_each(customer: int, fails: bool = False) -> None:
+    if fails:
+        raise RuntimeError("on purpose")
+
+
+@task(debounce=Debounce(0.3, by="customer"))
+def settle_first(path: str, customer: int, number: int) -> None:
+    append(path, f"in {number} {monotonic()}")
+
+
+@task(debounce=Debounce(0.3, by="customer", keep="last"))
+def settle_last(path: str, customer: int, number: int) -> None:
+    append(path, f"in {number} {monotonic()}")

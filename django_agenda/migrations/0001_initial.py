@@ -271,6 +271,7 @@ class Migration(migrations.Migration):
                 ('worker', models.CharField(blank=True, default='', max_length=128, verbose_name='worker')),
                 ('claimed_by', models.UUIDField(editable=False, null=True)),
                 ('gate', models.UUIDField(editable=False, null=True)),
+                ('moved_by', models.UUIDField(editable=False, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True, verbose_name='cancellation asked for')),
                 ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
@@ -408,6 +409,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='execution',
             index=django_agenda.models.fields.SparseIndex('gate', 'held_by', '-priority', 'due_at', name='agenda_exec_gate', where=models.Q(('gate__isnull', False))),
+        ),
+        migrations.AddIndex(
+            model_name='execution',
+            index=django_agenda.models.fields.SparseIndex('moved_by', 'due_at', name='agenda_exec_moved', where=models.Q(('moved_by__isnull', False))),
         ),
         migrations.AddIndex(
             model_name='execution',

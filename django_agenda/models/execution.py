@@ -135,6 +135,7 @@ class Execution(models.Model):
     worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     claimed_by = models.UUIDField(null=True, editable=False)
     gate = models.UUIDField(null=True, editable=False)
+    moved_by = models.UUIDField(null=True, editable=False)
     cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
 
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -211,6 +212,9 @@ class Execution(models.Model):
                 "due_at",
                 name="agenda_exec_gate",
                 where=Q(gate__isnull=False),
+            ),
+            SparseIndex(
+                "moved_by", "due_at", name="agenda_exec_moved", where=Q(moved_by__isnull=False)
             ),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
             SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),

@@ -13,9 +13,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """Run the first, and skip those that come within `window` (a timedelta or seconds) of its start.
+    """Run the first, and skip those that come within `window` of its start.
 
-    `by` keeps the values of it apart. What was skipped says so, and a retry is no new one.
+    `window` is a timedelta or seconds; `by` keeps the values of it apart. What was skipped says so,
+    and a retry is no new one.
     """
 
     window: timedelta | float

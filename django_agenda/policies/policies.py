@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from .concurrency import Limit
+from .cooldown import Cooldown
+from .debounce import Debounce
+from .rate import Rate
 
 
 class Policies(NamedTuple):
     """Hold what the options of a task ask for; None is not asked for."""
 
+    cooldown: Cooldown | None = None
+    debounce: Debounce | None = None
+    rate: Rate | None = None
     concurrency: Limit | None = None
 
     @classmethod
@@ -25,4 +31,9 @@ class Policies(NamedTuple):
         return cls(**{name: _READERS[name](value) for name, value in given.items()})
 
 
-_READERS = {"concurrency": Limit.read}
+_READERS: dict[str, Callable[[object], Any]] = {
+    "cooldown": Cooldown.read,
+    "debounce": Debounce.read,
+    "rate": Rate.read,
+    "concurrency": Limit.read,
+}

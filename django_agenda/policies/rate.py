@@ -92,10 +92,10 @@ class Starts:
         return self._moments[bisect_left(self._moments, moment - self._gap) :]
 
     def _blocked_until(self, moment: int) -> int | None:
-        """Return when the first of n starts that are too close around it lets go; None is free."""
+        """Return when the last of the stretches that are full around it is over; None is free."""
         moments, n = self._moments, self._n
         place = bisect_right(moments, moment)
-        for first in range(max(0, place - n), min(place, len(moments) - n) + 1):
+        for first in range(min(place, len(moments) - n), max(0, place - n) - 1, -1):
             earliest = min(moments[first], moment)
             if max(moments[first + n - 1], moment) - earliest < self._gap:
                 return moments[first] + self._gap

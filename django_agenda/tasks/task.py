@@ -11,7 +11,11 @@ from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
+from django_agenda.policies.concurrency import Limit
+from django_agenda.policies.cooldown import Cooldown
+from django_agenda.policies.debounce import Debounce
 from django_agenda.policies.policies import Policies
+from django_agenda.policies.rate import Rate
 from django_agenda.policies.retry import Retry
 from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
@@ -26,9 +30,6 @@ QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 MAX_PRIORITY = 100
 
 _NOT_YET = {
-    "rate": None,
-    "cooldown": None,
-    "debounce": None,
     "takes_context": False,
 }
 
@@ -55,7 +56,10 @@ class Task(Generic[P, R]):
         atomic: bool = False,
         redact: tuple[str, ...] | list[str] = (),
         cpu_bound: bool = False,
-        concurrency: Any = None,
+        concurrency: Limit | int | None = None,
+        rate: Rate | None = None,
+        cooldown: Cooldown | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
         **later: Any,
     ) -> None:
         check_function(function)
@@ -78,8 +82,10 @@ class Task(Generic[P, R]):
         self.on_worker_lost = on_worker_lost
         self.atomic = _check_atomic(atomic, is_async=self.is_async)
         self.redact = _read_names(function, redact)
-        self.policies = Policies.read({"concurrency": concurrency})
-        _check_policies(function, self.policies)
+        self.policies = _read_policies(
+            function,
+            {"concurrency": concurrency, "rate": rate, "cooldown": cooldown, "debounce": debounce},
+        )
         if cpu_bound and self.is_async:
             raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
         self.cpu_bound = bool(cpu_bound)
@@ -154,10 +160,12 @@ def _read_names(function: Callable[..., Any], names: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_policies(function: Callable[..., Any], policies: Policies | None) -> None:
+def _read_policies(function: Callable[..., Any], options: dict[str, Any]) -> Policies | None:
+    policies = Policies.read(options)
     for option, policy in () if policies is None else policies._asdict().items():
         if policy is not None:
             _check_arguments(function, f"The 'by' of {option!r}", policy.names)
+    return policies
 
 
 def _check_arguments(function: Callable[..., Any], what: str, names: Iterable[str]) -> None:

@@ -26,7 +26,7 @@ from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, on_terms
-from .gates import Judged, judge
+from .gates.judge import Judged, Passed, judge
 from .lease import Lease
 
 _RETURNED = (
@@ -51,6 +51,8 @@ _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _CANCELLED = Execution.Status.CANCELLED.value
 _STAYS = "e.cancel_requested_at IS NULL"
+
+_FREELY = Passed()
 
 # A row that was pending is no longer so once it was claimed: see Execution.status_before_claim().
 _UNBLAMED = {
@@ -85,7 +87,7 @@ def claim(
     connection = connections[using]
     lease = lease or Lease(worker)
     judged = in_transaction(using, partial(_claim_rows, using, worker, ids, moment, horizon))
-    rows, gates = judged.rows, judged.gates
+    rows, passed = judged.rows, judged.passed
     # As they were popped: the most urgent first.
     order = {id_: place for place, id_ in enumerate(ids)}
     rows.sort(key=lambda row: order[bulk.read_id(row[0])])
@@ -100,6 +102,8 @@ def claim(
             continue
         task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
+        begins = starts + max(0.0, (due_at - moment).total_seconds())
+        gate, slack = passed.get(id_, _FREELY)
         claims.append(
             Claim._make(
                 (
@@ -108,10 +112,11 @@ def claim(
                     due_at,
                     *row[9:13],
                     task,
-                    starts + max(0.0, (due_at - moment).total_seconds()),
+                    begins,
                     lease,
                     *row[14:16],
-                    gates.get(id_),
+                    gate,
+                    None if slack is None else begins + slack,
                 )
             )
         )
@@ -126,12 +131,14 @@ def claim(
 def _claim_rows(
     using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
 ) -> Judged:
-    judged = judge(using, _take(using, worker, ids, moment, horizon))
+    judged = judge(using, _take(using, worker, ids, moment, horizon), moment)
     before = Execution.status_before_claim
     moves = [(row[1], before(row[13]), _RUNNING) for row in judged.rows]
     states = counters.apply(using, counters.tally([*moves, *judged.moves]))
     if paused := {state.id for state in states if state.is_paused}:
         judged = _put_back(using, worker, judged, paused)
+    if any(move[2] == Execution.Status.SKIPPED for move in judged.moves):
+        judged = judged._replace(entries=[*judged.entries, *fire(using, states)])
     return judged
 
 

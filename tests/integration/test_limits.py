@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from django_agenda import Agenda, Call, pause_queue, resume_queue, schedule, schedule_many
-from django_agenda.clock import monotonic, now
+from django_agenda.clock import now
 from django_agenda.models import Batch, Execution, Gate, Worker
 from django_agenda.scheduling.miss import miss
 from django_agenda.scheduling.reconcile import miss_expired
 from django_agenda.scheduling.repair import reconcile
 from django_agenda.scheduling.slots import RESERVED, let_all_in
-from django_agenda.worker.claim import Claim, Outcome
-from django_agenda.worker.claims import claim, give_back, refused
-from django_agenda.worker.record import record
+from django_agenda.worker.claims import give_back, refused
 from django_agenda.worker.rescue import rescue
 from tests import gated_tasks as tasks
 from tests.gated_tasks import most_at_once, visitors
@@ -25,23 +23,9 @@ from tests.sound import assert_counters_equal_rows
 from tests.waiting import wait_until
 
 from .conftest import RunningWorker, Work
+from .gates import DEFAULT, end, take
 
-DEFAULT = "default"
 WAITS = Execution.NO_SLOT
-
-
-def take(worker: Worker, *rows: Execution) -> list[Claim]:
-    moment = now()
-    ids = [row.pk.hex for row in rows]
-    return claim(DEFAULT, worker, ids, moment=moment, starts=monotonic(), horizon=moment).claims
-
-
-def end(worker: Worker, *claims: Claim, **changes: Any) -> list[str]:
-    """Record that they have ended; return the ids of those that are to be enqueued."""
-    given: dict[str, Any] = {"status": "succeeded", "run_ms": 1}
-    given |= {"started_at": now(), "finished_at": now()}
-    outcomes = [Outcome(claim=one, **given | changes) for one in claims]
-    return [entry.id for entry in record(DEFAULT, worker, outcomes).entries]
 
 
 def some(count: int, task: Any = tasks.alone, **kwargs: Any) -> list[Execution]:
