@@ -18,7 +18,7 @@ from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 from django_agenda.tasks.registry import registered
 
-from . import redaction, states, wording
+from . import gates, redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
@@ -96,7 +96,7 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     return Page(
         execution=execution,
         state=states.of_execution(execution, moment),
-        sentence=_sentence(execution, moment),
+        sentence=_sentence(execution, moment, payload=payload),
         is_known=execution.task_name in registered(),
         path=_path(execution, moment),
         facts=_facts(admin, request, execution, moment),
@@ -114,7 +114,9 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     )
 
 
-def _sentence(execution: Execution, moment: datetime) -> str:
+def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
+    if words := gates.sentence(execution, moment, payload=payload):
+        return words
     if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from .payload import encode_result
 from .secrets import HIDDEN, is_secret
@@ -52,8 +53,9 @@ def _key(kind: str, task: Task[..., Any], names: Sequence[str], values: Sequence
     label = ", ".join(
         f"{name} {_shown(name, value, task)}" for name, value in zip(names, values, strict=True)
     )
-    digest = blake2b(text.encode(), digest_size=16).hexdigest()
-    return Key(kind, digest, task.name, label[:_MOST_LABEL])
+    # MariaDB takes nothing for a UUID that does not say of which version it is.
+    id_ = UUID(bytes=blake2b(text.encode(), digest_size=16).digest(), version=5)
+    return Key(kind, id_.hex, task.name, label[:_MOST_LABEL])
 
 
 def _bound(function: Callable[..., Any], args: str, kwargs: str) -> Mapping[str, Any]:

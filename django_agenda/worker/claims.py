@@ -26,7 +26,7 @@ from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, on_terms
-from .gates.judge import Judged, Passed, judge
+from .gates.judge import Judged, judge
 from .lease import Lease
 
 _RETURNED = (
@@ -51,8 +51,6 @@ _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _CANCELLED = Execution.Status.CANCELLED.value
 _STAYS = "e.cancel_requested_at IS NULL"
-
-_FREELY = Passed()
 
 # A row that was pending is no longer so once it was claimed: see Execution.status_before_claim().
 _UNBLAMED = {
@@ -102,8 +100,10 @@ def claim(
             continue
         task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
-        begins = starts + max(0.0, (due_at - moment).total_seconds())
-        gate, slack = passed.get(id_, _FREELY)
+        wait, gate, slack = (due_at - moment).total_seconds(), None, None
+        if id_ in passed:
+            wait, gate, slack = passed[id_]
+        begins = starts + max(0.0, wait)
         claims.append(
             Claim._make(
                 (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from django_agenda import Agenda, Call, schedule
-from django_agenda.clock import now
+from django_agenda.clock import monotonic, now
+from django_agenda.conf import get_settings
 from django_agenda.models import Batch, Execution, Worker
-from django_agenda.worker.claims import give_back
+from django_agenda.worker.claim import Claim
+from django_agenda.worker.claims import claim, give_back
 from tests import gated_tasks as tasks
 from tests.gated_tasks import visitors
 from tests.sound import assert_counters_equal_rows
@@ -21,6 +23,7 @@ from .conftest import RunningWorker, Work
 from .gates import DEFAULT, end, fresh, take
 
 HOUR = timedelta(hours=1)
+LOOKAHEAD = get_settings().LOOKAHEAD
 
 
 def test_the_first_runs_and_those_within_the_window_are_skipped(living_worker: Worker) -> None:
@@ -111,12 +114,35 @@ def test_a_second_burst_runs_once_more(living_worker: Worker) -> None:
     moment = now()
     assert take(living_worker, first, moment=moment) == []
     due = fresh(first).due_at
-    assert due == moment + timedelta(seconds=0.3)
+    assert due == moment + timedelta(seconds=0.3) + LOOKAHEAD
     [running] = take(living_worker, first, moment=due)
     end(living_worker, running)
 
     assert take(living_worker, second, moment=due) == []
     assert fresh(second).status == "scheduled"
+
+
+def test_one_that_comes_while_the_chosen_one_is_claimed_ahead_is_waited_for(
+    living_worker: Worker,
+) -> None:
+    first, second = (schedule(tasks.settle_last)("/dev/null", 1, n) for n in range(2))
+    moment = now()
+    take(living_worker, first, moment=moment)
+    until = moment + timedelta(seconds=0.3)
+
+    assert ahead(living_worker, first, moment=until - timedelta(microseconds=1)) == []
+    assert take(living_worker, second, moment=until - timedelta(microseconds=1)) == []
+    assert ahead(living_worker, first, moment=until) == []
+    assert fresh(first).status == "skipped"
+    later = until + timedelta(seconds=0.3)
+    [one] = ahead(living_worker, second, moment=later)
+    assert one.starts <= monotonic()
+
+
+def ahead(worker: Worker, *rows: Execution, moment: datetime) -> list[Claim]:
+    ids = [row.pk.hex for row in rows]
+    horizon = moment + LOOKAHEAD
+    return claim(DEFAULT, worker, ids, moment=moment, starts=monotonic(), horizon=horizon).claims
 
 
 def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker: Worker) -> None:
@@ -128,4 +154,4 @@ def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker:
     take(living_worker, second, moment=moment)
 
     row = fresh(second)
-    assert (row.status, row.due_at) == ("scheduled", moment + timedelta(seconds=0.3))
+    assert (row.status, row.due_at) == ("scheduled", moment + timedelta(seconds=0.3) + LOOKAHEAD)

@@ -100,6 +100,11 @@ class Candidate:
         ]
 
 
+def of(key: Key) -> str:
+    """Return the words that name the values of a gate; nothing for the one gate of a task."""
+    return f" of {key.label}" if key.label else ""
+
+
 class Door(Protocol):
     """Judge by one kind of policy."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .book import Book
-from .candidate import Candidate, moment_of
+from .candidate import Candidate, moment_of, of
 
 _KIND = "cooldown"
 
@@ -23,7 +23,7 @@ class Cooldowns:
         if not state or state["id"] == one.id or one.starts_us >= state["until"]:
             return True
         until = moment_of(state["until"]).isoformat(sep=" ", timespec="milliseconds")
-        one.skip(f"Skipped by its cooldown{f' of {key.label}' if key.label else ''} until {until}")
+        one.skip(f"Skipped by its cooldown{of(key)} until {until}")
         return False
 
     def passed(self, one: Candidate) -> None:

@@ -50,8 +50,12 @@ _CHANGES = {
 
 
 class Passed(NamedTuple):
-    """Say which slot it has, if any, and how many seconds late it may begin, if that matters."""
+    """Say in how many seconds it may begin, which slot it has, and how late it may be after that.
 
+    The latter two are None when they do not matter.
+    """
+
+    wait: float
     gate: str | None = None
     slack: float | None = None
 
@@ -84,7 +88,9 @@ def judge(using: str, rows: list[Row], moment: datetime) -> Judged:
     book = Book(using, gates, written_at)
     _recall(using, found)
     slots, rates = Slots(using, book, found, written_at), Rates(using, book, found)
-    doors: Sequence[Door] = (Cooldowns(book), Debounces(using, book, found), rates, slots)
+    moment_us = us_of(moment)
+    debounces = Debounces(using, book, found, moment_us)
+    doors: Sequence[Door] = (Cooldowns(book), debounces, rates, slots)
     for one in found:
         if all(door.lets(one) for door in doors):
             for door in doors:
@@ -93,7 +99,7 @@ def judge(using: str, rows: list[Row], moment: datetime) -> Judged:
     let_in = slots.let_in()
     book.write()
     _write(using, found, written_at)
-    return _judged(rows, found, let_in)
+    return _judged(rows, found, let_in, moment_us)
 
 
 def _gated(names: Iterable[str]) -> dict[str, Task[..., Any]]:
@@ -136,19 +142,22 @@ def _write(using: str, found: Sequence[Candidate], moment: datetime) -> None:
         bulk.update(using, Execution, COLUMNS, rows, changes=_CHANGES, guard=guard)
 
 
-def _judged(rows: list[Row], found: Sequence[Candidate], let_in: Sequence[Entry]) -> Judged:
+def _judged(
+    rows: list[Row], found: Sequence[Candidate], let_in: Sequence[Entry], moment_us: int
+) -> Judged:
     out = [one for one in found if one.status != RUNNING]
     gone = {one.id for one in out}
     moved = [entry for one in out if (entry := one.entry())]
     return Judged(
         [row for row in rows if bulk.read_id(row[0]) not in gone] if out else rows,
-        {one.id: _passed(one) for one in found if one.status == RUNNING},
+        {one.id: _passed(one, moment_us) for one in found if one.status == RUNNING},
         [one.move_of_status() for one in out],
         [*let_in, *moved],
     )
 
 
-def _passed(one: Candidate) -> Passed:
+def _passed(one: Candidate, moment_us: int) -> Passed:
     key, rate = one.keys.get("concurrency"), one.policies.rate
+    wait = (one.starts_us - moment_us) / 1_000_000
     slack = None if rate is None else rate.slack.total_seconds()
-    return Passed(None if key is None else key.id, slack)
+    return Passed(wait, None if key is None else key.id, slack)
