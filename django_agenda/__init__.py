@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         ServerMissing,
         UnknownTask,
     )
+    from .policies.concurrency import Limit
+    from .policies.cooldown import Cooldown
+    from .policies.debounce import Debounce
+    from .policies.rate import Rate
     from .scheduling.pause_queue import pause_queue
     from .scheduling.restore import restore
     from .scheduling.resume_queue import resume_queue
@@ -38,11 +42,15 @@ _ROOMS = {
     "AgendaError": "exceptions",
     "BrokerUnavailable": "exceptions",
     "Call": "agenda",
+    "Cooldown": "policies.cooldown",
+    "Debounce": "policies.debounce",
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
+    "Limit": "policies.concurrency",
     "OutsideTask": "exceptions",
     "PartiallyScheduled": "exceptions",
+    "Rate": "policies.rate",
     "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
     "cron": "tasks.recurring",
@@ -62,11 +70,15 @@ __all__ = [
     "AgendaError",
     "BrokerUnavailable",
     "Call",
+    "Cooldown",
+    "Debounce",
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",
+    "Limit",
     "OutsideTask",
     "PartiallyScheduled",
+    "Rate",
     "ServerMissing",
     "UnknownTask",
     "cron",

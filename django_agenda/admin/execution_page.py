@@ -19,7 +19,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
 from django_agenda.tasks.registry import registered
 
-from . import redaction, states, wording
+from . import gates, redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
@@ -97,7 +97,8 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     return Page(
         execution=execution,
         state=states.of_execution(execution, moment),
-        sentence=_struck(admin, request, execution) or _sentence(execution, moment),
+        sentence=_struck(admin, request, execution)
+        or _sentence(execution, moment, payload=payload),
         is_known=execution.task_name in registered(),
         path=_path(execution, moment),
         facts=_facts(admin, request, execution, moment),
@@ -128,7 +129,9 @@ def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> s
     return _("Held by the strike: %(words)s.") % {"words": found.describe()}
 
 
-def _sentence(execution: Execution, moment: datetime) -> str:
+def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
+    if words := gates.sentence(execution, moment, payload=payload):
+        return words
     if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:

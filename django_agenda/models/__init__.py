@@ -8,6 +8,7 @@ from .digest import Digest
 from .error_group import ErrorGroup
 from .execution import Execution
 from .fleet import Fleet
+from .gate import Gate
 from .labels import label_of
 from .operation import Operation, OperationPart
 from .overview import Overview
@@ -24,6 +25,7 @@ __all__ = [
     "ErrorGroup",
     "Execution",
     "Fleet",
+    "Gate",
     "Operation",
     "OperationPart",
     "Overview",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
+from django_agenda.policies.concurrency import Limit
+from django_agenda.policies.cooldown import Cooldown
+from django_agenda.policies.debounce import Debounce
+from django_agenda.policies.policies import Policies
+from django_agenda.policies.rate import Rate
 from django_agenda.policies.retry import Retry
 from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
@@ -25,10 +30,6 @@ QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 MAX_PRIORITY = 100
 
 _NOT_YET = {
-    "concurrency": None,
-    "rate": None,
-    "cooldown": None,
-    "debounce": None,
     "takes_context": False,
 }
 
@@ -55,6 +56,10 @@ class Task(Generic[P, R]):
         atomic: bool = False,
         redact: tuple[str, ...] | list[str] = (),
         cpu_bound: bool = False,
+        concurrency: Limit | int | None = None,
+        rate: Rate | None = None,
+        cooldown: Cooldown | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
         **later: Any,
     ) -> None:
         check_function(function)
@@ -77,6 +82,10 @@ class Task(Generic[P, R]):
         self.on_worker_lost = on_worker_lost
         self.atomic = _check_atomic(atomic, is_async=self.is_async)
         self.redact = _read_names(function, redact)
+        self.policies = _read_policies(
+            function,
+            {"concurrency": concurrency, "rate": rate, "cooldown": cooldown, "debounce": debounce},
+        )
         if cpu_bound and self.is_async:
             raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
         self.cpu_bound = bool(cpu_bound)
@@ -147,9 +156,21 @@ def _refuse_what_is_not_enforced(options: dict[str, Any]) -> None:
 def _read_names(function: Callable[..., Any], names: Any) -> tuple[str, ...]:
     if isinstance(names, str):
         raise TypeError(f"'redact' must be a list or tuple of argument names, not {names!r}")
+    _check_arguments(function, "'redact'", names)
+    return tuple(names)
+
+
+def _read_policies(function: Callable[..., Any], options: dict[str, Any]) -> Policies | None:
+    policies = Policies.read(options)
+    for option, policy in () if policies is None else policies._asdict().items():
+        if policy is not None:
+            _check_arguments(function, f"The 'by' of {option!r}", policy.names)
+    return policies
+
+
+def _check_arguments(function: Callable[..., Any], what: str, names: Iterable[str]) -> None:
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in names:
         if name not in parameters and not takes_any:
-            raise ValueError(f"'redact' names {name!r}, which is no argument of the task")
-    return tuple(names)
+            raise ValueError(f"{what} names {name!r}, which is no argument of the task")

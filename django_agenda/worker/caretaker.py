@@ -18,6 +18,7 @@ from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.restore import release_orphans
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
+from django_agenda.scheduling.slots import let_all_in
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -104,6 +105,7 @@ class Caretaker:
         if monotonic() >= self._orphans_at:
             self._orphans_at = monotonic() + ORPHANS_EVERY
             _healed("held by a strike that is gone", release_orphans(self._using))
+        _healed("slot was free", let_all_in(self._using))
 
     def _heal_broker(self) -> None:
         if not self._is_filled():

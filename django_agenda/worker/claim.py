@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_agenda.broker.entry import Entry
+from django_agenda.clock import monotonic
 from django_agenda.policies.terms import Terms
 from django_agenda.tasks.current import Wish
 from django_agenda.tasks.payload import decode
@@ -40,6 +41,15 @@ class Claim(NamedTuple):
     schedule_id: int | None = None
     terms: str | None = None
     """What its schedule asks for, as JSON; `task` is on these terms already."""
+    gate: str | None = None
+    """The gate of which it has a slot."""
+    starts_by: float | None = None
+    """The moment of the monotonic clock after which it is too late for its rate."""
+
+    @property
+    def may_start(self) -> bool:
+        """Tell whether its body may begin now; what may not is given back."""
+        return self.lease.is_trusted and (self.starts_by is None or monotonic() <= self.starts_by)
 
 
 class Recorded(NamedTuple):
@@ -57,7 +67,7 @@ class Recorded(NamedTuple):
 class Outcome:
     """Hold how an attempt ended; `retry_at` is set when the execution is to run again.
 
-    `status` is FENCED when nothing was started, because the lease was no longer to be trusted.
+    `status` is FENCED when nothing was started: see Claim.may_start.
     `recorded` is set when the body's own transaction has stored it.
     """
 

@@ -19,6 +19,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.grant import grant
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.slots import let_in
 from django_agenda.scheduling.turn import release_next
 from django_agenda.signals import execution_finished, execution_retried
 
@@ -50,6 +51,7 @@ _CHANGES = {
     "due_at": f"CASE WHEN {_AGAIN} THEN x.due_at ELSE e.due_at END",
     "expires_at": f"CASE WHEN {_AGAIN} THEN x.expires_at ELSE e.expires_at END",
     "claimed_by": "NULL",
+    "gate": "NULL",
     "live_key": f"CASE WHEN {_AGAIN} THEN e.live_key END",
     "status": (
         "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
@@ -104,12 +106,13 @@ def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded
     taken = {bulk.read_id(row[0]): row[1] for row in rows}
     stored = [by_id[id_] for id_ in sorted(taken)]
     _write_attempts(using, worker, stored)
+    let_others_in = let_in(using, {one.claim.gate for one in stored})
     moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
     states = counters.apply(using, counters.tally(moves))
     again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
     waiting = {id_: one.claim.batch_id for id_, one in again.items()}
     held = hold_members(using, states, waiting) if again else set()
-    entries = fire(using, states)
+    entries = let_others_in + fire(using, states)
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
     entries += _serve_schedules(using, [one for one in stored if one.claim.schedule_id], again)
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}

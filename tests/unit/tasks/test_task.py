@@ -107,7 +107,6 @@ def test_an_option_of_the_wrong_type_is_a_type_error(options: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("concurrency", 3),
         ("rate", 5),
         ("cooldown", 60),
         ("debounce", 60),
