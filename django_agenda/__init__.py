@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .scheduling.pause_queue import pause_queue
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
-    from .tasks.current import current
+    from .tasks.current import Current, current
     from .tasks.decorator import task
     from .tasks.recurring import cron, every
     from .timing.backoff import Exponential
@@ -36,6 +36,7 @@ _ROOMS = {
     "AgendaError": "exceptions",
     "BrokerUnavailable": "exceptions",
     "Call": "agenda",
+    "Current": "tasks.current",
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
@@ -58,6 +59,7 @@ __all__ = [
     "AgendaError",
     "BrokerUnavailable",
     "Call",
+    "Current",
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",

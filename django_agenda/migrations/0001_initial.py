@@ -262,6 +262,9 @@ class Migration(migrations.Migration):
                 ('error_message', models.TextField(blank=True, default='', verbose_name='error message')),
                 ('traceback', models.TextField(blank=True, default='', verbose_name='traceback')),
                 ('error_fingerprint', models.CharField(blank=True, default='', max_length=16)),
+                ('progress_done', models.PositiveBigIntegerField(blank=True, null=True)),
+                ('progress_total', models.PositiveBigIntegerField(blank=True, null=True)),
+                ('progress_message', models.CharField(blank=True, default='', max_length=255)),
                 ('batch', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='executions', to='django_agenda.batch', verbose_name='batch')),
                 ('callback_of', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='callbacks', to='django_agenda.batch', verbose_name='callback of')),
                 ('parent', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='django_agenda.execution', verbose_name='scheduled by')),
@@ -273,6 +276,15 @@ class Migration(migrations.Migration):
                 'ordering': ('batch', 'position'),
                 'permissions': (('view_payload', 'Can see arguments, results and tracebacks'), ('retry_execution', 'Can retry and run now')),
             },
+        ),
+        migrations.AddField(
+            model_name='batch',
+            name='parent',
+            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='scattered', to='django_agenda.execution', verbose_name='scheduled by'),
+        ),
+        migrations.AddIndex(
+            model_name='batch',
+            index=django_agenda.models.fields.SparseIndex('parent', name='agenda_batch_parent', where=models.Q(('parent__isnull', False))),
         ),
         migrations.CreateModel(
             name='Worker',
@@ -307,7 +319,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('number', models.PositiveIntegerField(verbose_name='attempt')),
-                ('outcome', models.CharField(choices=[('succeeded', 'succeeded'), ('failed', 'failed'), ('timed_out', 'timed out'), ('cancelled', 'cancelled'), ('lost', 'worker lost')], max_length=10, verbose_name='outcome')),
+                ('outcome', models.CharField(choices=[('succeeded', 'succeeded'), ('failed', 'failed'), ('timed_out', 'timed out'), ('retried', 'asked for another'), ('cancelled', 'cancelled'), ('lost', 'worker lost')], max_length=10, verbose_name='outcome')),
                 ('worker', models.CharField(blank=True, default='', max_length=128, verbose_name='worker')),
                 ('due_at', models.DateTimeField(null=True, verbose_name='due')),
                 ('started_at', models.DateTimeField(null=True, verbose_name='started')),
@@ -391,7 +403,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='execution',
-            index=django_agenda.models.fields.SparseIndex('parent', name='agenda_exec_parent', where=models.Q(('parent__isnull', False))),
+            index=django_agenda.models.fields.SparseIndex('parent', 'batch', name='agenda_exec_parent', where=models.Q(('parent__isnull', False))),
         ),
         migrations.AddIndex(
             model_name='execution',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
 from django_agenda.timing.backoff import parse_backoff
 
+from .current import Current, current
 from .function import check_function
 
 P = ParamSpec("P")
@@ -23,13 +24,13 @@ R = TypeVar("R")
 
 QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 MAX_PRIORITY = 100
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 _NOT_YET = {
     "concurrency": None,
     "rate": None,
     "cooldown": None,
     "debounce": None,
-    "takes_context": False,
 }
 
 
@@ -55,6 +56,7 @@ class Task(Generic[P, R]):
         atomic: bool = False,
         redact: tuple[str, ...] | list[str] = (),
         cpu_bound: bool = False,
+        takes_context: bool = False,
         **later: Any,
     ) -> None:
         check_function(function)
@@ -80,20 +82,38 @@ class Task(Generic[P, R]):
         if cpu_bound and self.is_async:
             raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
         self.cpu_bound = bool(cpu_bound)
+        self.takes_context = _check_takes_context(function, takes_context)
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run here and now, like the plain function."""
-        return self.function(*args, **kwargs)
+        """Run here and now, like the plain function.
+
+        One that takes its context is called without it, as everywhere else, or with the one that
+        the caller has; then `current` is passed on.
+        """
+        return self.function(*self.with_context(args, current), **kwargs)
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run here and now; django.tasks has the same name for it."""
-        return self.function(*args, **kwargs)
+        return self(*args, **kwargs)
 
     @property
     def max_attempts(self) -> int:
         """Return how often it is tried in all."""
         return self.retry.max_attempts
+
+    def with_context(self, args: Sequence[Any], context: Current) -> Any:
+        """Return the arguments with the context before them, if it takes one and has none yet."""
+        if not self.takes_context or (args and isinstance(args[0], Current)):
+            return args
+        return (context, *args)
+
+    def signature(self, *, follow_wrapped: bool = True) -> inspect.Signature:
+        """Return what callers give: the function's parameters, but not its context."""
+        found = inspect.signature(self.function, follow_wrapped=follow_wrapped)
+        if not self.takes_context:
+            return found
+        return found.replace(parameters=list(found.parameters.values())[1:])
 
     def on_terms(self, terms: Terms) -> Task[P, R]:
         """Return this task with the time-out and backoff that a schedule asks for."""
@@ -131,6 +151,19 @@ def _check_atomic(atomic: bool, *, is_async: bool) -> bool:
     if atomic and is_async:
         raise ValueError("'atomic' needs a plain function: a transaction cannot span an await")
     return atomic
+
+
+def _check_takes_context(function: Callable[..., Any], takes_context: bool) -> bool:
+    if not isinstance(takes_context, bool):
+        raise TypeError(f"'takes_context' must be True or False, not {takes_context!r}")
+    if takes_context:
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+        if first is None or first.kind not in POSITIONAL:
+            raise ValueError(
+                "'takes_context' needs a first parameter for the context, and"
+                f" {function.__qualname__}{inspect.signature(function)} has none"
+            )
+    return takes_context
 
 
 def _refuse_what_is_not_enforced(options: dict[str, Any]) -> None:
