@@ -29,7 +29,7 @@ async def tell_async(context: Current, number: int, *, word: str = "") -> list[A
 
 
 @task(takes_context=True, redact=["card"])
-def keep_secret(context: Current, address: str, card: str) -> None:
+def pay_by_card(context: Current, address: str, card: str) -> None:
     raise Refusal(f"{address} {card}")
 
 

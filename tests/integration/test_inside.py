@@ -48,7 +48,7 @@ def test_arguments_are_judged_without_the_context(work: Work) -> None:
 
 
 def test_secrets_are_found_behind_the_context(work: Work) -> None:
-    row = schedule(tasks.keep_secret)("a@example.com", "41111111")
+    row = schedule(tasks.pay_by_card)("a@example.com", "41111111")
 
     work()
 
