@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
     from .scheduling.strike import strike
-    from .tasks.current import current
+    from .tasks.current import Current, current
     from .tasks.decorator import task
     from .tasks.recurring import cron, every
     from .timing.backoff import Exponential
@@ -44,6 +44,7 @@ _ROOMS = {
     "Call": "agenda",
     "Cooldown": "policies.cooldown",
     "Debounce": "policies.debounce",
+    "Current": "tasks.current",
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
@@ -71,6 +72,7 @@ __all__ = [
     "BrokerUnavailable",
     "Call",
     "Cooldown",
+    "Current",
     "Debounce",
     "ExecutionCancelled",
     "ExecutionFailed",

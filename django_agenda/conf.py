@@ -14,6 +14,8 @@ from django.core.signals import setting_changed
 
 # From now both ways this stays within the years that a datetime knows.
 LONGEST = timedelta(days=365_250)
+# What agenda_dev tells its programs: the address of a private Redis, instead of the settings'.
+PRIVATE_REDIS = "AGENDA_PRIVATE_REDIS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -124,7 +125,7 @@ def batch_page(
         if admin.can_see(request, Execution)
         else None,
         all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
-        definition=_definition(batch),
+        definition=[*_definition(batch), *_origin(admin, request, batch)],
         buttons=buttons,
         deeds=done,
         operations=operation_rows(admin, operations, moment),
@@ -231,6 +232,16 @@ def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
         url = links.zoom(whole) + "#timeline"
         steps.append(Step(label=_("Whole window"), key="Escape", url=url))
     return steps
+
+
+def _origin(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> list[tuple[str, SafeString]]:
+    """Return a link to the execution whose body has scattered it."""
+    rows = admin.executions(request).only("key", "task_name")
+    parent = rows.filter(pk=batch.parent_id).first() if batch.parent_id else None
+    if parent is None or not admin.can_see(request, Execution):
+        return []
+    name = parent.key or wording.short_task(parent.task_name)
+    return [(_("Scheduled by"), format_html('<a href="{}">{}</a>', admin.url_of(parent), name))]
 
 
 def _definition(batch: Batch) -> list[tuple[str, Any]]:

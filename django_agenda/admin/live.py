@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 
-from django_agenda.clock import monotonic
+from django_agenda.clock import monotonic, now
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation
 
 from .span import MILLISECOND, Span, read_span
@@ -26,6 +27,8 @@ FRAME = "admin/django_agenda/fragment.html"
 NEXT = "X-Agenda-Next"
 _SOON, _PAUSED, _LONG_BEFORE = 2, 10, 30
 _SLOWEST = 60
+# What it scheduled, and words about time, are shown this many seconds late at most.
+_LATEST = 10
 _COST_FACTOR = 20
 # The now-line and the words about time may lag behind by so much: a pixel or two, never long.
 _STEPS_OF_SPAN = 400
@@ -95,4 +98,23 @@ def batch_next(batch: Batch, moment: datetime, operations: Sequence[Operation] =
     if batch.paused_at:
         return _PAUSED
     ahead = (batch.start - moment).total_seconds() / 2
+    return round(min(max(ahead, _SOON), _LONG_BEFORE))
+
+
+def execution_tag(request: HttpRequest, execution: Execution) -> str:
+    """Return what changes when the page of an execution would, as long as it has not ended."""
+    reached = ("progress_done", "progress_total", "progress_message")
+    marks = ("status", "attempts", "held_by", "due_at", "started_at", "finished_at")
+    seen = [getattr(execution, name) for name in (*marks, *reached, "cancel_requested_at")]
+    tick = None if execution.finished_at else int(now().timestamp()) // _LATEST
+    return make_tag(request, execution.pk, *seen, tick)
+
+
+def execution_next(execution: Execution, moment: datetime) -> int:
+    """Return after how many seconds an execution may look different."""
+    if execution.finished_at is not None:
+        return 0
+    if execution.held_by:
+        return _PAUSED
+    ahead = (execution.due_at - moment).total_seconds() / 2
     return round(min(max(ahead, _SOON), _LONG_BEFORE))

@@ -29,7 +29,8 @@ class Execution(models.Model):
     put it, `planned_offset_ms` where it was last planned to run (jitter, reschedule, respread).
     `attempts_each` is how many tries one retry() grants: what max_attempts was at first. Of a run
     of a schedule, `tick_at` is the tick (None: somebody ran it now) and `terms` what the schedule
-    asks for instead of its task.
+    asks for instead of its task. `progress_...` is what its
+    body has said by `current.progress()`, in its latest attempt.
     """
 
     class Status(models.TextChoices):
@@ -150,6 +151,9 @@ class Execution(models.Model):
     error_message = models.TextField(_("error message"), blank=True, default="")
     traceback = models.TextField(_("traceback"), blank=True, default="")
     error_fingerprint = models.CharField(max_length=16, blank=True, default="")
+    progress_done = models.PositiveBigIntegerField(null=True, blank=True)
+    progress_total = models.PositiveBigIntegerField(null=True, blank=True)
+    progress_message = models.CharField(max_length=255, blank=True, default="")
 
     objects = ExecutionQuerySet.as_manager()
 
@@ -217,7 +221,9 @@ class Execution(models.Model):
                 "moved_by", "due_at", name="agenda_exec_moved", where=Q(moved_by__isnull=False)
             ),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
-            SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),
+            SparseIndex(
+                "parent", "batch", name="agenda_exec_parent", where=Q(parent__isnull=False)
+            ),
             SparseIndex(
                 "schedule",
                 "status",
@@ -245,6 +251,13 @@ class Execution(models.Model):
     def is_live(self) -> bool:
         """Tell whether it may still run, and so holds its key."""
         return self.status in self.LIVE
+
+    @property
+    def progress(self) -> float | None:
+        """Return the share that its body has said is done, 0 to 1; None when nobody knows."""
+        if self.progress_done is None or self.progress_total is None:
+            return None
+        return self.progress_done / self.progress_total if self.progress_total else 1.0
 
     def cancel(self) -> bool:
         """See ExecutionQuerySet.cancel(); tell whether it changed anything."""

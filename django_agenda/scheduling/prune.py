@@ -165,6 +165,7 @@ def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:
     if not gone:
         return []
     bulk.clear(using, Execution, "parent", gone)
+    bulk.clear(using, Batch, "parent", gone)
     if _is_referred_to():
         Execution.objects.using(using).filter(pk__in=gone).delete()
     else:
@@ -175,7 +176,7 @@ def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:
 
 def _is_referred_to() -> bool:
     """Tell whether models of the project point at executions: then Django must see to them."""
-    ours: tuple[Any, ...] = (Attempt, Execution)
+    ours: tuple[Any, ...] = (Attempt, Batch, Execution)
     return any(one.related_model not in ours for one in Execution._meta.related_objects)
 
 

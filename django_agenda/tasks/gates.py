@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .payload import encode_result
+from .arguments import arguments_of
+from .payload import decode, encode_result
 from .secrets import HIDDEN, is_secret
 from .task import Task
 
@@ -42,8 +41,8 @@ def gates_of(task: Task[..., Any], args: str, kwargs: str) -> dict[str, Key]:
             continue
         values: list[Any] = []
         if policy.names:
-            given = _bound(task.function, args, kwargs) if given is None else given
-            values = [_one_form(given.get(name)) for name in policy.names]
+            given = arguments_of(task, decode(args), decode(kwargs)) if given is None else given
+            values = [_one_form(_as_json(given.get(name))) for name in policy.names]
         keys[kind] = _key(kind, task, policy.names, values)
     return keys
 
@@ -58,36 +57,11 @@ def _key(kind: str, task: Task[..., Any], names: Sequence[str], values: Sequence
     return Key(kind, id_.hex, task.name, label[:_MOST_LABEL])
 
 
-def _bound(function: Callable[..., Any], args: str, kwargs: str) -> Mapping[str, Any]:
-    """Return the arguments by name, as JSON values; those that do not fit are left out."""
-    signature = _signature(function)
-    positional: list[Any] = json.loads(args)
-    named: dict[str, Any] = json.loads(kwargs)
+def _as_json(value: Any) -> Any:
     try:
-        bound = signature.bind_partial(*positional, **named)
-    except TypeError:
-        return dict(zip(signature.parameters, positional, strict=False)) | named
-    found: dict[str, Any] = {}
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            found |= bound.arguments.get(name, {})
-        elif name in bound.arguments:
-            found[name] = bound.arguments[name]
-        elif parameter.default is not parameter.empty:
-            found[name] = _as_json(parameter.default)
-    return found
-
-
-@lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
-
-
-def _as_json(default: Any) -> Any:
-    try:
-        return json.loads(encode_result(default))
+        return json.loads(encode_result(value))
     except (TypeError, ValueError):
-        return repr(default)
+        return repr(value)  # a default may be anything
 
 
 def _one_form(value: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from django_agenda.broker.entry import Entry
 from django_agenda.clock import monotonic
 from django_agenda.policies.terms import Terms
-from django_agenda.tasks.current import Wish
+from django_agenda.tasks.context import Wish
 from django_agenda.tasks.payload import decode
+from django_agenda.tasks.reached import Reached
 from django_agenda.tasks.task import Task
 
 from .lease import Lease
@@ -84,6 +85,9 @@ class Outcome:
     error_fingerprint: str = ""
     retry_at: datetime | None = None
     wish: Wish | None = None
+    is_asked: bool = False
+    """Whether the body asked to be tried again, which no limit of tries forbids."""
+    reached: Reached | None = None
     recorded: Recorded | None = None
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from django.db import DataError, Error, IntegrityError, connections
+from django.db.models import F
+from django.db.models.functions import Coalesce
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk, counters, errors
@@ -24,6 +26,7 @@ from django_agenda.scheduling.turn import release_next
 from django_agenda.signals import execution_finished, execution_retried
 
 from .claim import Outcome, Recorded
+from .reports import write_last
 
 _COLUMNS = (
     "id",
@@ -113,6 +116,8 @@ def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded
     waiting = {id_: one.claim.batch_id for id_, one in again.items()}
     held = hold_members(using, states, waiting) if again else set()
     entries = let_others_in + fire(using, states)
+    write_last(using, stored, again)
+    _grant_tries(using, [id_ for id_, one in again.items() if one.is_asked])
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
     entries += _serve_schedules(using, [one for one in stored if one.claim.schedule_id], again)
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
@@ -128,6 +133,16 @@ def _serve_schedules(
     runs = [(one, one.claim.schedule_id or 0) for one in outcomes]
     grant(using, [(key, one.wish) for one, key in runs if one.wish is not None])
     return release_next(using, sorted({key for one, key in runs if one.claim.id not in again}))
+
+
+def _grant_tries(using: str, ids: Collection[str]) -> None:
+    """Let what asked for another attempt have it besides those that it had."""
+    if ids:
+        # In this order: MySQL reads what earlier assignments have written.
+        Execution.objects.using(using).filter(pk__in=ids).update(
+            attempts_each=Coalesce("attempts_each", "max_attempts"),
+            max_attempts=F("max_attempts") + 1,
+        )
 
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
@@ -233,6 +248,8 @@ def _outcome_word(outcome: Outcome) -> str:
         return Attempt.Outcome.SUCCEEDED.value
     if outcome.status == _CANCELLED:
         return Attempt.Outcome.CANCELLED.value
+    if outcome.is_asked:
+        return Attempt.Outcome.RETRIED.value
     if outcome.stage == Execution.Stage.TIMEOUT:
         return Attempt.Outcome.TIMED_OUT.value
     return Attempt.Outcome.FAILED.value
