@@ -22,12 +22,16 @@ if TYPE_CHECKING:
         ServerMissing,
         UnknownTask,
     )
+    from .policies.concurrency import Limit
+    from .policies.cooldown import Cooldown
+    from .policies.debounce import Debounce
+    from .policies.rate import Rate
     from .scheduling.pause_queue import pause_queue
     from .scheduling.restore import restore
     from .scheduling.resume_queue import resume_queue
     from .scheduling.single import schedule, schedule_many
     from .scheduling.strike import strike
-    from .tasks.current import current
+    from .tasks.current import Current, current
     from .tasks.decorator import task
     from .tasks.recurring import cron, every
     from .timing.backoff import Exponential
@@ -40,11 +44,16 @@ _ROOMS = {
     "AlreadyDeleted": "exceptions",
     "BrokerUnavailable": "exceptions",
     "Call": "agenda",
+    "Cooldown": "policies.cooldown",
+    "Debounce": "policies.debounce",
+    "Current": "tasks.current",
     "ExecutionCancelled": "exceptions",
     "ExecutionFailed": "exceptions",
     "Exponential": "timing.backoff",
+    "Limit": "policies.concurrency",
     "OutsideTask": "exceptions",
     "PartiallyScheduled": "exceptions",
+    "Rate": "policies.rate",
     "ServerMissing": "exceptions",
     "UnknownTask": "exceptions",
     "cron": "tasks.recurring",
@@ -65,11 +74,16 @@ __all__ = [
     "AlreadyDeleted",
     "BrokerUnavailable",
     "Call",
+    "Cooldown",
+    "Current",
+    "Debounce",
     "ExecutionCancelled",
     "ExecutionFailed",
     "Exponential",
+    "Limit",
     "OutsideTask",
     "PartiallyScheduled",
+    "Rate",
     "ServerMissing",
     "UnknownTask",
     "cron",

@@ -39,6 +39,13 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return problems
 
 
+def names_redis() -> bool:
+    """Tell whether the project says where its Redis is, rightly or wrongly."""
+    if "REDIS" in getattr(settings, "DJANGO_AGENDA", {}):
+        return True
+    return not _check_redis(read_settings()[0])
+
+
 def _check_redis(found: Settings) -> list[CheckMessage]:
     try:
         address(found)

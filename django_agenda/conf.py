@@ -16,6 +16,8 @@ from django.core.signals import setting_changed
 # A thread each, and a slot in shared memory.
 MOST_BODIES = 10_000
 LONGEST = timedelta(days=365_250)
+# What agenda_dev tells its programs: the address of a private Redis, instead of the settings'.
+PRIVATE_REDIS = "AGENDA_PRIVATE_REDIS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

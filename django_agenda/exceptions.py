@@ -9,6 +9,7 @@
     ├── AlreadyDeleted                   what was waited for was pruned meanwhile, or deleted
     ├── OutsideTask (also a RuntimeError)  `current` was used where no task runs
     └── ServerMissing                    no Redis or Valkey binary for the embedded server
+    RetryAsked (a BaseException)         `current.retry()` ends the attempt; nothing to be caught
 
 Misuse of an argument is a ValueError or a TypeError, a bad setting Django's ImproperlyConfigured.
 """
@@ -18,6 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django_agenda.models.batch import Batch
     from django_agenda.models.execution import Execution
 
@@ -90,6 +93,19 @@ class AlreadyDeleted(AgendaError):
 
 class OutsideTask(AgendaError, RuntimeError):
     """Say that `current` was used where no worker runs a task."""
+
+
+class RetryAsked(BaseException):
+    """End an attempt that `current.retry()` wants to be followed by another one, at `at`.
+
+    No Exception, so that what a body writes for its own errors does not swallow it; a body that
+    catches it all the same changes nothing any more.
+    """
+
+    def __init__(self, at: datetime, reason: str = "") -> None:
+        super().__init__(f"asked for another attempt at {at.isoformat()}")
+        self.at = at
+        self.reason = reason
 
 
 class ServerMissing(AgendaError):

@@ -11,19 +11,22 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 from django_agenda.models.strike import Strike
 
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
-from .batch_timeline import Subject, Timeline, build
+from .batch_operations import OperationRow, operation_rows
+from .batch_timeline import Subject, Timeline, build, seen_digest
 from .execution_table import Table, read_table
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
@@ -70,9 +73,12 @@ class Page:
     definition: list[tuple[str, Any]]
     buttons: BatchButtons
     deeds: list[Deed]
+    operations: list[OperationRow]
 
 
-def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
+def batch_page(
+    admin: ActingAdmin, request: HttpRequest, batch: Batch, operations: list[Operation]
+) -> Page:
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
@@ -90,6 +96,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
         deed=done[0].number if done else 0,
+        counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
     buttons = batch_buttons(admin, request, batch)
@@ -118,9 +125,10 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         if admin.can_see(request, Execution)
         else None,
         all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
-        definition=_definition(batch),
+        definition=[*_definition(batch), *_origin(admin, request, batch)],
         buttons=buttons,
         deeds=done,
+        operations=operation_rows(admin, operations, moment),
     )
 
 
@@ -224,6 +232,16 @@ def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
         url = links.zoom(whole) + "#timeline"
         steps.append(Step(label=_("Whole window"), key="Escape", url=url))
     return steps
+
+
+def _origin(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> list[tuple[str, SafeString]]:
+    """Return a link to the execution whose body has scattered it."""
+    rows = admin.executions(request).only("key", "task_name")
+    parent = rows.filter(pk=batch.parent_id).first() if batch.parent_id else None
+    if parent is None or not admin.can_see(request, Execution):
+        return []
+    name = parent.key or wording.short_task(parent.task_name)
+    return [(_("Scheduled by"), format_html('<a href="{}">{}</a>', admin.url_of(parent), name))]
 
 
 def _definition(batch: Batch) -> list[tuple[str, Any]]:

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,13 +17,14 @@ from django.utils.translation import gettext_lazy
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 
-from . import states, wording
+from . import live, states, wording
 from .acting import ActingAdmin
 from .actions.of_executions import OF_EXECUTIONS
 from .execution_page import execution_page
 from .execution_table import shown_message
 from .filters import DueFilter, LatenessFilter, StageFilter, StatusFilter, TaskFilter
 from .paging import LeanList
+from .progress import words_of
 from .search import search
 from .span import MILLISECOND
 
@@ -56,6 +58,7 @@ class ExecutionAdmin(ActingAdmin):
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
             *("task_name", "queue_name", "worker", "callback_of", "labels__contains", "held_by"),
+            "parent",
         }
     )
     page_actions = OF_EXECUTIONS
@@ -81,7 +84,34 @@ class ExecutionAdmin(ActingAdmin):
         """See execution_page()."""
         name = row.key or wording.short_task(row.task_name)
         title = name if row.batch_id is None else f"{name} #{row.position + 1}"
-        return {"page": execution_page(self, request, row), "title": title}
+        address = "admin:django_agenda_execution_live"
+        shown = live.Live(
+            url=reverse(address, args=[row.pk], current_app=self.admin_site.name),
+            tag=live.execution_tag(request, row),
+            next_s=live.execution_next(row, now()),
+        )
+        return {"page": execution_page(self, request, row), "title": title, "live": shown}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the fragment of an execution's page."""
+        address = path(
+            "<path:object_id>/live/",
+            self.admin_site.admin_view(self.live_view),
+            name="django_agenda_execution_live",
+        )
+        return [address, *super().get_urls()]
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with what an execution's page shows by now; see the module `live`."""
+        row = self.seen_row(request, object_id)
+        if row is None:
+            raise Http404
+        return live.answer(
+            request,
+            live.execution_tag(request, row),
+            live.execution_next(row, now()),
+            lambda: self.fragment(request, row),
+        )
 
     @admin.display(description=gettext_lazy("execution"))
     def label(self, execution: Execution) -> SafeString:
@@ -126,7 +156,7 @@ class ExecutionAdmin(ActingAdmin):
         """Return how long it ran, in which try, and who ran it."""
         return format_html(
             '<span class="ag-nowrap">{}</span><span class="ag-sub ag-nowrap">{} / {} · {}</span>',
-            "–" if execution.run_ms is None else wording.duration(execution.run_ms),
+            _ran(execution),
             execution.attempts,
             execution.max_attempts,
             execution.worker or execution.queue_name,
@@ -138,3 +168,10 @@ class ExecutionAdmin(ActingAdmin):
         if execution.batch is None:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         return format_html('<a href="{}">{}</a>', self.url_of(execution.batch), execution.batch)
+
+
+def _ran(execution: Execution) -> str:
+    """Return how far it is while it runs, and afterwards how long it ran."""
+    if execution.status == Execution.Status.RUNNING:
+        return words_of(execution) or "–"
+    return "–" if execution.run_ms is None else wording.duration(execution.run_ms)

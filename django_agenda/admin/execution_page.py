@@ -16,14 +16,17 @@ from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.schedule import Schedule
 from django_agenda.models.strike import Strike
 from django_agenda.tasks.registry import registered
 
-from . import redaction, states, wording
+from . import gates, redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
 from .execution_table import may_see_payload, shown_message
+from .family import Family, family_of
+from .progress import Shown, progress_of
 from .states import State
 
 if TYPE_CHECKING:
@@ -79,6 +82,8 @@ class Page:
     state: State
     sentence: str
     is_known: bool
+    progress: Shown | None
+    family: Family | None
     path: list[Stop]
     facts: list[tuple[str, Any, str]]
     error: str
@@ -97,8 +102,11 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     return Page(
         execution=execution,
         state=states.of_execution(execution, moment),
-        sentence=_struck(admin, request, execution) or _sentence(execution, moment),
+        sentence=_struck(admin, request, execution)
+        or _sentence(execution, moment, payload=payload),
         is_known=execution.task_name in registered(),
+        progress=progress_of(execution),
+        family=family_of(admin, request, execution, moment),
         path=_path(execution, moment),
         facts=_facts(admin, request, execution, moment),
         error=execution.error_class,
@@ -128,7 +136,9 @@ def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> s
     return _("Held by the strike: %(words)s.") % {"words": found.describe()}
 
 
-def _sentence(execution: Execution, moment: datetime) -> str:
+def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
+    if words := gates.sentence(execution, moment, payload=payload):
+        return words
     if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:
@@ -204,7 +214,8 @@ def _facts(
 ) -> list[tuple[str, Any, str]]:
     batch = execution.batch
     batch_url = admin.url_of(batch) if batch is not None and admin.can_see(request, Batch) else ""
-    parent_url = admin.url_of(Execution(pk=execution.parent_id)) if execution.parent_id else ""
+    schedule = execution.schedule
+    sees = schedule is not None and admin.can_see(request, Schedule)
     of = execution.callback_of_id
     found: list[tuple[str, Any, str]] = [
         (_("Task"), execution.task_name, ""),
@@ -217,7 +228,7 @@ def _facts(
         (_("Attempts"), f"{execution.attempts} / {execution.max_attempts}", ""),
         (_("Crashes"), execution.crashes or "", ""),
         (_("Expires"), wording.time_tag(execution.expires_at, moment), ""),
-        (_("Scheduled by"), execution.parent_id, parent_url),
+        (_("Schedule"), schedule, admin.url_of(schedule) if sees and schedule else ""),
         (_("Callback of"), of, admin.url_of(Batch(pk=of)) if of else ""),
         (_("Id"), execution.pk, ""),
     ]
@@ -240,7 +251,7 @@ def _attempts(execution: Execution, moment: datetime, *, payload: bool) -> list[
 
 
 def _attempt(attempt: Attempt, moment: datetime, *, payload: bool) -> AttemptRow:
-    slugs = {"succeeded": "succeeded", "cancelled": "cancelled"}
+    slugs = {"succeeded": "succeeded", "cancelled": "cancelled", "retried": "retrying"}
     message = redaction.text(attempt.error_message)
     return AttemptRow(
         number=attempt.number,

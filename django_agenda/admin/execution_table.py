@@ -13,6 +13,7 @@ from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 
 from . import redaction, states, wording
+from .progress import words_of
 from .span import MILLISECOND
 from .states import State
 
@@ -26,7 +27,7 @@ SIZE = 25
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "due_at"),
     *("planned_offset_ms", "lag_ms", "run_ms", "attempts", "max_attempts", "worker"),
-    *("error_class", "error_message"),
+    *("error_class", "error_message", "progress_done", "progress_total"),
 )
 
 
@@ -95,7 +96,10 @@ def may_see_payload(request: HttpRequest) -> bool:
 def shown_message(execution: Execution, *, payload: bool) -> str:
     """Return an error's message; for those who may not see payloads, without its particulars."""
     message = redaction.text(execution.error_message)
-    return message if payload else normalise(message)
+    if payload:
+        return message
+    # Of what a policy has skipped it names the values of arguments.
+    return "" if execution.status == Execution.Status.SKIPPED else normalise(message)
 
 
 def _next(links: Links, last: Execution) -> str:
@@ -123,9 +127,15 @@ def _row(
         held_by=execution.held_by,
         planned=wording.time_tag(planned, subject.now, exact=subject.span.length_ms < 600_000),
         lag="" if execution.lag_ms is None else wording.duration(execution.lag_ms),
-        run="" if execution.run_ms is None else wording.duration(execution.run_ms),
+        run=_ran(execution),
         attempts=f"{execution.attempts} / {execution.max_attempts}" if execution.attempts else "",
         worker=execution.worker,
         error=wording.short_task(execution.error_class),
         message=shown_message(execution, payload=payload)[:160],
     )
+
+
+def _ran(execution: Execution) -> str:
+    if execution.status == Execution.Status.RUNNING:
+        return words_of(execution)
+    return "" if execution.run_ms is None else wording.duration(execution.run_ms)

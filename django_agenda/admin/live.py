@@ -7,7 +7,7 @@ when rendering is expensive, never (0) when nothing will change any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -16,8 +16,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 
-from django_agenda.clock import monotonic
+from django_agenda.clock import monotonic, now
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 
 from .span import MILLISECOND, Span, read_span
 
@@ -25,6 +27,8 @@ FRAME = "admin/django_agenda/fragment.html"
 NEXT = "X-Agenda-Next"
 _SOON, _PAUSED, _LONG_BEFORE = 2, 10, 30
 _SLOWEST = 60
+# What it scheduled, and words about time, are shown this many seconds late at most.
+_LATEST = 10
 _COST_FACTOR = 20
 # The now-line and the words about time may lag behind by so much: a pixel or two, never long.
 _STEPS_OF_SPAN = 400
@@ -61,14 +65,22 @@ def answer(request: HttpRequest, tag: str, next_s: int, render: Callable[[], str
     return response
 
 
-def batch_tag(request: HttpRequest, batch: Batch, moment: datetime) -> str:
+def batch_tag(
+    request: HttpRequest, batch: Batch, moment: datetime, operations: Sequence[Operation] = ()
+) -> str:
     """Return what changes when the page of a batch would; an ended one changes with itself only."""
     span = read_span(request.GET, Span(0, max(batch.over // MILLISECOND, 1)))
     step = min(max(span.length_ms // _STEPS_OF_SPAN * MILLISECOND, _SHORTEST_STEP), _LONGEST_STEP)
     tick = None if batch.is_finished else (moment - batch.start) // step
     counts = [getattr(batch, name) for name in Batch.COUNTS]
     marks = (batch.paused_at, batch.finished_at, batch.over, batch.enqueued, batch.told_until)
-    return make_tag(request, batch.pk, batch.version, *counts, *marks, tick)
+    deeds = [operation_mark(one) for one in operations]
+    return make_tag(request, batch.pk, batch.version, *counts, *marks, tick, deeds)
+
+
+def operation_mark(row: Operation) -> tuple[object, ...]:
+    """Return what changes when an operation is shown differently."""
+    return row.pk, row.done, row.skipped, row.failed, row.status, row.abort_requested_at
 
 
 def make_tag(request: HttpRequest, *parts: object) -> str:
@@ -77,11 +89,32 @@ def make_tag(request: HttpRequest, *parts: object) -> str:
     return f'"{blake2b(repr(known).encode(), digest_size=9).hexdigest()}"'
 
 
-def batch_next(batch: Batch, moment: datetime) -> int:
-    """Return after how many seconds a batch may look different."""
+def batch_next(batch: Batch, moment: datetime, operations: Sequence[Operation] = ()) -> int:
+    """Return after how many seconds a batch may look different, with what is done to it."""
+    if any(one.is_open for one in operations):
+        return _SOON
     if batch.is_finished:
         return 0
     if batch.paused_at:
         return _PAUSED
     ahead = (batch.start - moment).total_seconds() / 2
+    return round(min(max(ahead, _SOON), _LONG_BEFORE))
+
+
+def execution_tag(request: HttpRequest, execution: Execution) -> str:
+    """Return what changes when the page of an execution would, as long as it has not ended."""
+    reached = ("progress_done", "progress_total", "progress_message")
+    marks = ("status", "attempts", "held_by", "due_at", "started_at", "finished_at")
+    seen = [getattr(execution, name) for name in (*marks, *reached, "cancel_requested_at")]
+    tick = None if execution.finished_at else int(now().timestamp()) // _LATEST
+    return make_tag(request, execution.pk, *seen, tick)
+
+
+def execution_next(execution: Execution, moment: datetime) -> int:
+    """Return after how many seconds an execution may look different."""
+    if execution.finished_at is not None:
+        return 0
+    if execution.held_by:
+        return _PAUSED
+    ahead = (execution.due_at - moment).total_seconds() / 2
     return round(min(max(ahead, _SOON), _LONG_BEFORE))

@@ -39,7 +39,7 @@ def arguments(execution: Execution | Schedule) -> tuple[str, str]:
     if task is None:
         hidden = dict.fromkeys(execution.kwargs, HIDDEN)
         return _written([HIDDEN] * len(execution.args)), _written(hidden)
-    parameters = positional_names(task.function)
+    parameters = positional_names(task)
     args = [
         HIDDEN
         if place < len(parameters) and is_secret(parameters[place], task.redact)

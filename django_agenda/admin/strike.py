@@ -33,7 +33,7 @@ from .acting import may_do
 from .actions.buttons import Button
 from .actions.forms import SpanWish
 from .actions.history import deeds, write_down_on
-from .actions.page import TEMPLATE
+from .actions.offer import confirm
 from .paging import LeanList
 from .read_only import ReadOnlyAdmin
 from .strike_form import StrikeForm
@@ -175,25 +175,23 @@ class StrikeAdmin(ReadOnlyAdmin):
         held = held_rows(Execution.objects.db, row.held_by)
         count, due = held.count(), held.filter(due_at__lte=now()).count()
         words = _("Restore strike %(number)s") % {"number": row.pk}
-        context = {
-            **self.frame(request, row),
-            "title": words,
-            "words": words,
-            "row": row.describe(),
-            "action": {
-                "effect": _(
-                    "What is overdue by now runs at once, or is spread; what has expired meanwhile"
-                    " is missed, unless it is spread. What another strike or a paused batch holds"
-                    " as well stays held."
-                )
-            },
-            "survey": {"count": count},
-            "numbers": [(_("held"), wording.count(count)), (_("of them due"), wording.count(due))],
-            "has_work": True,
-            "form": form,
-            "back": self.url_of(row),
-        }
-        return TemplateResponse(request, TEMPLATE, context)
+        return confirm(
+            self,
+            request,
+            words,
+            form,
+            of=row,
+            row=row.describe(),
+            effect=_(
+                "What is overdue by now runs at once, or is spread; what has expired meanwhile is"
+                " missed, unless it is spread. What another strike or a paused batch holds as well"
+                " stays held."
+            ),
+            seen=count,
+            numbers=[(_("held"), wording.count(count)), (_("of them due"), wording.count(due))],
+            has_work=True,
+            back=self.url_of(row),
+        )
 
     def _restore(self, request: HttpRequest, row: Strike, form: SpanWish) -> HttpResponse:
         count = lift(row, form.wish["over"])

@@ -16,7 +16,7 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from django_agenda.conf import Settings, get_settings
+from django_agenda.conf import PRIVATE_REDIS, Settings, get_settings
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 CONNECT_TIMEOUT = 3.0
@@ -62,7 +62,7 @@ def forget_clients() -> None:
 
 def address(settings: Settings | None = None) -> tuple[str, Mapping[str, Any]]:
     """Return the URL and connection options, or raise ImproperlyConfigured naming what is wrong."""
-    target = (settings or get_settings()).REDIS
+    target = os.environ.get(PRIVATE_REDIS) or (settings or get_settings()).REDIS
     if target.startswith(SCHEMES):
         return target, {}
     if "://" in target:

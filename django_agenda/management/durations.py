@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.utils.dateparse import parse_duration
 
 from django_agenda.conf import LONGEST
 
@@ -24,6 +26,32 @@ def duration(text: str) -> timedelta:
     if wait > LONGEST:
         raise ArgumentTypeError(f"must be at most a thousand years, not {text!r}")
     return wait
+
+
+def window(text: str) -> timedelta:
+    """Read the length of a window: as above, as ISO 8601 (PT50M), 00:50:00, or in seconds."""
+    if _FORM.fullmatch(text):
+        return duration(text)
+    try:
+        found = parse_duration(text)
+    except (OverflowError, ValueError):
+        found = None
+    if found is None or abs(found) > LONGEST:
+        raise ArgumentTypeError(f"must be a duration such as 50m, PT50M or 3000, not {text!r}")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """Read a moment as ISO 8601 writes it; one that does not say its zone is refused."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ArgumentTypeError(
+            f"must be a moment with its offset, as in 2030-01-31T09:00+01:00, not {text!r}"
+        )
+    return found
 
 
 def period(text: str) -> timedelta:

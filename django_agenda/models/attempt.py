@@ -9,7 +9,10 @@ from .execution import Execution
 
 
 class Attempt(models.Model):
-    """Hold how one try ended; an execution that succeeds at once has no such row."""
+    """Hold how one try ended; an execution that succeeds at once has no such row.
+
+    `retried` is one that ended itself by `current.retry()`; its error is why, if there was one.
+    """
 
     class Outcome(models.TextChoices):
         """Say how an attempt ended."""
@@ -17,6 +20,7 @@ class Attempt(models.Model):
         SUCCEEDED = "succeeded", _("succeeded")
         FAILED = "failed", _("failed")
         TIMED_OUT = "timed_out", _("timed out")
+        RETRIED = "retried", _("asked for another")
         CANCELLED = "cancelled", _("cancelled")
         LOST = "lost", _("worker lost")
 

@@ -71,6 +71,8 @@ class Batch(models.Model):
         "skipped",
     )
     ENDED: ClassVar = ("succeeded", "failed", "missed", "cancelled", "skipped")
+    # More executions than the admin draws one by one.
+    LARGE: ClassVar = 5000
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=255, blank=True, default="")
@@ -83,6 +85,17 @@ class Batch(models.Model):
     strategy = models.CharField(_("strategy"), max_length=255, default="even")
     seed = models.BigIntegerField(_("seed"), null=True, blank=True)
     max_failures = models.FloatField(_("max failures"), null=True, blank=True)
+    parent = models.ForeignKey(
+        "Execution",
+        models.SET_NULL,
+        related_name="scattered",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("scheduled by"),
+    )
     on_success = models.CharField(max_length=255, blank=True, default="")
     on_failure = models.CharField(max_length=255, blank=True, default="")
     on_complete = models.CharField(max_length=255, blank=True, default="")
@@ -127,6 +140,8 @@ class Batch(models.Model):
             models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
             models.Index(fields=("finished_at",), name="agenda_batch_finished"),
             SparseIndex("key", name="agenda_batch_key", where=Q(key__isnull=False)),
+            SparseIndex("total", "finished_at", name="agenda_batch_large", where=Q(total__gt=5000)),
+            SparseIndex("parent", name="agenda_batch_parent", where=Q(parent__isnull=False)),
             SparseIndex(
                 "settling_since",
                 name="agenda_batch_settling",

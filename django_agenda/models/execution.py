@@ -29,7 +29,8 @@ class Execution(models.Model):
     put it, `planned_offset_ms` where it was last planned to run (jitter, reschedule, respread).
     `attempts_each` is how many tries one retry() grants: what max_attempts was at first. Of a run
     of a schedule, `tick_at` is the tick (None: somebody ran it now) and `terms` what the schedule
-    asks for instead of its task.
+    asks for instead of its task. `progress_...` is what its
+    body has said by `current.progress()`, in its latest attempt.
     """
 
     class Status(models.TextChoices):
@@ -61,6 +62,9 @@ class Execution(models.Model):
     PAUSED: ClassVar = "paused"
     BATCH_PAUSED: ClassVar = "batch paused"
     IN_TURN: ClassVar = "previous run"
+    NO_SLOT: ClassVar = "no free slot"
+    # Nobody has asked for these to be held, so a pause may take them over, and they expire.
+    UNASKED: ClassVar = ("", UNKNOWN_TASK, NO_SLOT)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     batch = models.ForeignKey(
@@ -131,6 +135,8 @@ class Execution(models.Model):
     crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)
     worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     claimed_by = models.UUIDField(null=True, editable=False)
+    gate = models.UUIDField(null=True, editable=False)
+    moved_by = models.UUIDField(null=True, editable=False)
     cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
 
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -145,6 +151,9 @@ class Execution(models.Model):
     error_message = models.TextField(_("error message"), blank=True, default="")
     traceback = models.TextField(_("traceback"), blank=True, default="")
     error_fingerprint = models.CharField(max_length=16, blank=True, default="")
+    progress_done = models.PositiveBigIntegerField(null=True, blank=True)
+    progress_total = models.PositiveBigIntegerField(null=True, blank=True)
+    progress_message = models.CharField(max_length=255, blank=True, default="")
 
     objects = ExecutionQuerySet.as_manager()
 
@@ -200,8 +209,21 @@ class Execution(models.Model):
             ),
             SparseIndex("lag_ms", name="agenda_exec_late", where=Q(lag_ms__gt=1000)),
             SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
+            SparseIndex(
+                "gate",
+                "held_by",
+                "-priority",
+                "due_at",
+                name="agenda_exec_gate",
+                where=Q(gate__isnull=False),
+            ),
+            SparseIndex(
+                "moved_by", "due_at", name="agenda_exec_moved", where=Q(moved_by__isnull=False)
+            ),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
-            SparseIndex("parent", name="agenda_exec_parent", where=Q(parent__isnull=False)),
+            SparseIndex(
+                "parent", "batch", name="agenda_exec_parent", where=Q(parent__isnull=False)
+            ),
             SparseIndex(
                 "schedule",
                 "status",
@@ -229,6 +251,13 @@ class Execution(models.Model):
     def is_live(self) -> bool:
         """Tell whether it may still run, and so holds its key."""
         return self.status in self.LIVE
+
+    @property
+    def progress(self) -> float | None:
+        """Return the share that its body has said is done, 0 to 1; None when nobody knows."""
+        if self.progress_done is None or self.progress_total is None:
+            return None
+        return self.progress_done / self.progress_total if self.progress_total else 1.0
 
     def cancel(self) -> bool:
         """See ExecutionQuerySet.cancel(); tell whether it changed anything."""

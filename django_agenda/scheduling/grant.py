@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from django_agenda.clock import now
 from django_agenda.models.schedule import Schedule
-from django_agenda.tasks.current import Wish
+from django_agenda.tasks.context import Wish
 from django_agenda.tasks.payload import decode
 
 from .disable import disable

@@ -20,6 +20,7 @@ from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.timeout import read_duration
 from django_agenda.signals import batch_scattered
 from django_agenda.tasks.call import Call, check_key, is_storable, labels_text, point_at
+from django_agenda.tasks.context import running_id
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 from django_agenda.tasks.task import Task, check_priority, check_queue_name
@@ -131,7 +132,8 @@ def scatter(
 
 
 def _open(using: str, count: int, window: Window, options: Options) -> tuple[Batch, bool]:
-    columns = options.columns | {"start": window.start, "over": window.over, "total": count}
+    given = {"start": window.start, "over": window.over, "total": count}
+    columns = options.columns | given | {"parent_id": running_id()}
     key = columns["key"]
     if key is None:
         return Batch.objects.using(using).create(**columns), True

@@ -13,7 +13,6 @@ from django_agenda.conf import get_settings
 from django_agenda.models.strike import Strike
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.condition import Condition
-from django_agenda.tasks.arguments import has_parameter
 from django_agenda.tasks.payload import decode, encode_result
 from django_agenda.tasks.registry import check_reference, resolve
 from django_agenda.tasks.schedule_options import read_text
@@ -64,7 +63,7 @@ def find_or_strike(
     """Do as strike() does, and tell whether the strike is new."""
     task = None if task is None else resolve(task)
     rule = read_rule(task, parameter, operator, value)
-    if task is not None and rule.parameter and not has_parameter(task, rule.parameter):
+    if task is not None and rule.parameter and not task.has_argument(rule.parameter):
         raise ValueError(f"'parameter' names {parameter!r}, which is no argument of {task.name}")
     columns = {
         "task_name": rule.task_name,

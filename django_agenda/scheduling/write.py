@@ -14,7 +14,7 @@ from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import uuid7_hexes
 from django_agenda.models.schedule import Schedule
-from django_agenda.tasks.current import running_id
+from django_agenda.tasks.context import running_id
 from django_agenda.tasks.payload import encode_result
 
 from .struck import Struck, under_strikes
@@ -51,6 +51,7 @@ _UNTOUCHED = {
     "error_message": "",
     "traceback": "",
     "error_fingerprint": "",
+    "progress_message": "",
 }
 
 

@@ -1,23 +1,20 @@
-"""What a body can know of the attempt that it is: `from django_agenda import current`.
-
-The worker sets a context variable around each attempt, so that it is right in threads, in
-coroutines, and in what `sync_to_async` and `asyncio.create_task` run for them.
-"""
+"""What a body can know of the attempt that it is: `from django_agenda import current`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django_agenda.clock import now
-from django_agenda.exceptions import OutsideTask
+from django_agenda.exceptions import OutsideTask, RetryAsked
 from django_agenda.policies.timeout import read_duration
 
+from .call import is_storable
+from .context import Context, Wish, running_context
 from .payload import encode_arguments
+from .reached import MAX_MESSAGE, read_reached
 
 if TYPE_CHECKING:
     from django_agenda.agenda import Agenda
@@ -25,110 +22,37 @@ if TYPE_CHECKING:
     from django_agenda.models.execution import Execution
 
 
-class Wish(NamedTuple):
-    """Hold what a run wants of its schedule; it is granted when the attempt is recorded.
+class Current:
+    """Tell a body which attempt it is; outside of one, every attribute raises OutsideTask.
 
-    `args` and `kwargs` are JSON texts, None leaves them as they are.
+    `current` finds it by itself. What a task with `takes_context=True` is given belongs to its
+    one attempt, also in threads that the body starts itself.
     """
 
-    args: str | None = None
-    kwargs: str | None = None
-    at: datetime | None = None
-    stops: bool = False
+    __slots__ = ("_context",)
 
-
-class Context:
-    """Hold one attempt while it runs; whoever runs it says what its rows are."""
-
-    __slots__ = ("_stop", "attempt", "id", "is_cancelled", "key", "task_name", "wish")
-
-    def __init__(self, *, id: str, task_name: str, attempt: int, key: str | None) -> None:  # noqa: A002
-        self.id = id
-        self.task_name = task_name
-        self.attempt = attempt
-        self.key = key
-        self.is_cancelled = False
-        self._stop: Callable[[], object] | None = None
-        self.wish: Wish | None = None
-
-    @property
-    def is_of_schedule(self) -> bool:
-        """Tell whether it is a run of a schedule."""
-        raise NotImplementedError
-
-    @property
-    def agenda(self) -> Agenda:
-        """Return the agenda that is scattered once the body has returned."""
-        raise NotImplementedError
-
-    @property
-    def execution(self) -> Execution:
-        """Return the execution as it was claimed."""
-        raise NotImplementedError
-
-    @property
-    def batch(self) -> Batch | None:
-        """Return its batch, if it has one."""
-        raise NotImplementedError
-
-    def scatter(self) -> object:
-        """Scatter what the body has added to its agenda."""
-        return None
-
-    def cancel(self) -> None:
-        """Tell the body that its cancellation was asked for; may be called from any thread."""
-        self.is_cancelled = True
-        if self._stop is not None:
-            self._stop()
-
-    def when_cancelled(self, stop: Callable[[], object]) -> None:
-        """Call this when the cancellation is asked for, at once if it was; perhaps twice."""
-        self._stop = stop
-        if self.is_cancelled:
-            stop()
-
-
-_context: ContextVar[Context] = ContextVar("django_agenda_current")
-
-
-@contextmanager
-def running(context: Context) -> Iterator[None]:
-    """Make this the current attempt while the block lasts."""
-    token = _context.set(context)
-    try:
-        yield
-    finally:
-        _context.reset(token)
-
-
-def running_id() -> str | None:
-    """Return the id of the execution whose body calls this, in hexadecimal; None elsewhere."""
-    context = _context.get(None)
-    return None if context is None else context.id
-
-
-class Current:
-    """Tell a body which attempt it is; outside of one, every attribute raises OutsideTask."""
+    def __init__(self, context: Context | None = None) -> None:
+        self._context = context
 
     @property
     def execution(self) -> Execution:
         """Return the execution as it was claimed; what a claim does not read is read when used."""
-        return _get("execution").execution
+        return self._get("execution").execution
 
     @property
     def batch(self) -> Batch | None:
         """Return the batch, read once; a coroutine reads it by `await batch.arefresh_from_db()`."""
-        return _get("batch").batch
+        return self._get("batch").batch
 
     @property
     def attempt(self) -> int:
         """Return which try this is, from 1; tries whose worker was lost count."""
-        return _get("attempt").attempt
+        return self._get("attempt").attempt
 
     @property
     def key(self) -> str | None:
         """Return the key that the execution holds."""
-        return _get("key").key
+        return self._get("key").key
 
     @property
     def cancelled(self) -> bool:
@@ -137,14 +61,19 @@ class Current:
         A plain function that looks here can end early, and is recorded as what it was. A
         coroutine is cancelled by its event loop as well.
         """
-        return _get("cancelled").is_cancelled
+        return self._get("cancelled").is_cancelled
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """Return a logger of the task's name, whose records carry `execution`, `attempt`, `key`."""
-        context = _get("logger")
-        carried = {"execution": context.id, "attempt": context.attempt, "key": context.key}
-        return _Logger(logging.getLogger(context.task_name), carried)
+        """Return a logger of the task's name, whose lines say which attempt writes them.
+
+        They end with `execution=`, `attempt=` and, in a batch, `batch=`; their records carry the
+        same and the `key`.
+        """
+        context = self._get("logger")
+        carried = {"execution": context.id, "attempt": context.attempt, "batch": context.batch_id}
+        more = {**carried, "key": context.key}
+        return _Logger(logging.getLogger(context.task_name), more)
 
     @property
     def agenda(self) -> Agenda:
@@ -153,7 +82,44 @@ class Current:
         What is added to it is scattered over that time once the body has returned; a body that
         raises scatters nothing. Elsewhere it raises OutsideTask.
         """
-        return _get("agenda").agenda
+        return self._get("agenda").agenda
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Say how far it is: so much done, of so much, and in words what it is at.
+
+        Costs no I/O, so a loop may call it at every step: the worker writes the latest down, at
+        most once a second, and once more with the outcome. Each call stands in for the one before
+        as a whole. `total` None is unknown. Raises TypeError or ValueError naming a bad value.
+        """
+        self._get("progress").reached = read_reached(done, total, message)
+
+    def retry(
+        self,
+        *,
+        after: timedelta | float | None = None,
+        at: datetime | None = None,
+        reason: str = "",
+    ) -> NoReturn:
+        """End this attempt, and try again at that moment: `at`, aware, or `after`, from now.
+
+        It raises RetryAsked, which is no Exception; a body that swallows it is tried again all the
+        same. What an atomic task did is rolled back. The new attempt is granted on top of
+        `max_attempts`, which is for failures: a body that asks for ever is bounded by itself, with
+        `current.attempt`. The reason, or else the error that is being handled, is written into
+        the Attempt. Raises ValueError or TypeError unless exactly one moment is given.
+        """
+        context = self._get("retry")
+        if not isinstance(reason, str):
+            raise TypeError(f"'reason' must be a text, not {reason!r:.80}")
+        if not is_storable(reason):
+            raise ValueError(
+                f"'reason' must hold no NUL and no half of a surrogate: {reason!r:.80}"
+            )
+        moment = now() if _is_nothing(after) and at is None else _moment(after, at)
+        if moment is None:
+            raise ValueError("current.retry() needs one of 'after' and 'at'")
+        context.asked = RetryAsked(moment, reason[:MAX_MESSAGE])
+        raise context.asked
 
     def next(
         self,
@@ -171,7 +137,7 @@ class Current:
         attempt is stored, whatever it is; a lost attempt leaves nothing. The last call counts.
         Raises ValueError or TypeError at once, OutsideTask when this is no run of a schedule.
         """
-        context = _of_schedule("next")
+        context = self._of_schedule("next")
         if args is None and kwargs is None and after is None and at is None:
             raise ValueError("current.next() needs one of 'args', 'kwargs', 'after' and 'at'")
         args_text, kwargs_text = encode_arguments(args or (), kwargs or {})
@@ -183,14 +149,26 @@ class Current:
 
     def stop_schedule(self) -> None:
         """Disable this run's schedule when the outcome of this attempt is stored."""
-        _of_schedule("stop_schedule").wish = Wish(stops=True)
+        self._of_schedule("stop_schedule").wish = Wish(stops=True)
+
+    def _of_schedule(self, name: str) -> Context:
+        context = self._get(name)
+        if not context.is_of_schedule:
+            raise OutsideTask(f"'current.{name}' is for a run of a schedule, and this is none")
+        return context
+
+    def _get(self, name: str) -> Context:
+        context = self._context or running_context()
+        if context is None:
+            raise OutsideTask(
+                f"'current.{name}' is for the body of a task that a worker runs; nothing runs here"
+            )
+        return context
 
 
-def _of_schedule(name: str) -> Context:
-    context = _get(name)
-    if not context.is_of_schedule:
-        raise OutsideTask(f"'current.{name}' is for a run of a schedule, and this is none")
-    return context
+def _is_nothing(after: object) -> bool:
+    """Tell whether it is a wait of no length, as some services answer: then it is at once."""
+    return after == timedelta(0) or (after == 0 and not isinstance(after, bool))
 
 
 def _moment(after: timedelta | float | None, at: datetime | None) -> datetime | None:
@@ -198,7 +176,10 @@ def _moment(after: timedelta | float | None, at: datetime | None) -> datetime | 
         raise ValueError(f"Give 'at' or 'after', not both: at={at!r}, after={after!r}")
     wait = read_duration("after", after)
     if wait is not None:
-        return now() + wait
+        try:
+            return now() + wait
+        except OverflowError:
+            raise ValueError(f"'after' leads past the year 9999: {after!r}") from None
     if at is None:
         return None
     if not isinstance(at, datetime):
@@ -213,16 +194,10 @@ class _Logger(logging.LoggerAdapter[logging.Logger]):
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:
         given: Mapping[str, Any] = kwargs.get("extra") or {}
-        return msg, {**kwargs, "extra": {**(self.extra or {}), **given}}
-
-
-def _get(name: str) -> Context:
-    try:
-        return _context.get()
-    except LookupError:
-        raise OutsideTask(
-            f"'current.{name}' is for the body of a task that a worker runs; nothing runs here"
-        ) from None
+        carried: Mapping[str, Any] = self.extra or {}
+        names = ("execution", "attempt", "batch")
+        told = [f"{name}={carried[name]}" for name in names if carried.get(name) is not None]
+        return " ".join((str(msg), *told)), {**kwargs, "extra": {**carried, **given}}
 
 
 current = Current()

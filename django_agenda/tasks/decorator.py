@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
+from .current import Current
 from .registry import register
 from .task import Task
 
@@ -14,6 +15,12 @@ R = TypeVar("R")
 
 @overload
 def task(function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(
+    *, takes_context: Literal[True], **options: Any
+) -> Callable[[Callable[Concatenate[Current, P], R]], Task[P, R]]: ...
 
 
 @overload

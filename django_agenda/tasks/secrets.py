@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from .task import Task
+from .task import POSITIONAL, Task
 
 HIDDEN = "••••••••"
 
@@ -25,16 +24,15 @@ def is_secret(name: str, names: Collection[str] = ()) -> bool:
     return name in names or _NAMES.search(name) is not None
 
 
-def positional_names(function: Callable[..., Any]) -> Sequence[str]:
+def positional_names(task: Task[..., Any]) -> Sequence[str]:
     """Return the names of the parameters that positional arguments fill, in their order."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(function).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind in kinds]
+    parameters = task.signature().parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind in POSITIONAL]
 
 
 def secrets_of(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     """Return, as texts, the secret values of a call's arguments: the longest first."""
-    named = [*zip(positional_names(task.function), args, strict=False), *kwargs.items()]
+    named = [*zip(positional_names(task), args, strict=False), *kwargs.items()]
     found = set(_found(named, task.redact, is_hidden=False))
     return sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
 

@@ -13,10 +13,12 @@ from django_agenda.conf import Settings
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
+from django_agenda.scheduling.digest import Digests
 from django_agenda.scheduling.feed import Feed
 from django_agenda.scheduling.restore import release_orphans
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
+from django_agenda.scheduling.slots import let_all_in
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -72,6 +74,7 @@ class Caretaker:
         self._overdue = reconcile.Overdue(using)
         self._feed = Feed(using)
         self._retention = Retention(using)
+        self._digests = Digests(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
@@ -87,6 +90,7 @@ class Caretaker:
             self._heal_broker()
             self._feed.enqueue()
             self._retention.prune()
+            self._digests.write()
         return self._interval
 
     def _heal_rows(self) -> None:
@@ -101,6 +105,7 @@ class Caretaker:
         if monotonic() >= self._orphans_at:
             self._orphans_at = monotonic() + ORPHANS_EVERY
             _healed("held by a strike that is gone", release_orphans(self._using))
+        _healed("slot was free", let_all_in(self._using))
 
     def _heal_broker(self) -> None:
         if not self._is_filled():

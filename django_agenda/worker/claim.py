@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_agenda.broker.entry import Entry
+from django_agenda.clock import monotonic
 from django_agenda.policies.terms import Terms
-from django_agenda.tasks.current import Wish
+from django_agenda.tasks.context import Wish
 from django_agenda.tasks.payload import decode
+from django_agenda.tasks.reached import Reached
 from django_agenda.tasks.task import Task
 
 from .lease import Lease
@@ -40,6 +42,15 @@ class Claim(NamedTuple):
     schedule_id: int | None = None
     terms: str | None = None
     """What its schedule asks for, as JSON; `task` is on these terms already."""
+    gate: str | None = None
+    """The gate of which it has a slot."""
+    starts_by: float | None = None
+    """The moment of the monotonic clock after which it is too late for its rate."""
+
+    @property
+    def may_start(self) -> bool:
+        """Tell whether its body may begin now; what may not is given back."""
+        return self.lease.is_trusted and (self.starts_by is None or monotonic() <= self.starts_by)
 
 
 class Recorded(NamedTuple):
@@ -57,7 +68,7 @@ class Recorded(NamedTuple):
 class Outcome:
     """Hold how an attempt ended; `retry_at` is set when the execution is to run again.
 
-    `status` is FENCED when nothing was started, because the lease was no longer to be trusted.
+    `status` is FENCED when nothing was started: see Claim.may_start.
     `recorded` is set when the body's own transaction has stored it.
     """
 
@@ -74,6 +85,9 @@ class Outcome:
     error_fingerprint: str = ""
     retry_at: datetime | None = None
     wish: Wish | None = None
+    is_asked: bool = False
+    """Whether the body asked to be tried again, which no limit of tries forbids."""
+    reached: Reached | None = None
     recorded: Recorded | None = None
 
 

@@ -12,22 +12,28 @@ from django_agenda.agenda import Agenda
 from django_agenda.exceptions import OutsideTask
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
-from django_agenda.tasks.current import Context
+from django_agenda.tasks.context import Context
 from django_agenda.tasks.payload import decode
+from django_agenda.tasks.reached import Reached
 
 from .claim import Claim, terms_of
 
 
 class ClaimContext(Context):
-    """Read rows only when a body asks for them."""
+    """Read rows only when a body asks for them; `stored` is the progress that its row has."""
 
-    __slots__ = ("_agenda", "_batch", "_claim", "_execution")
+    __slots__ = ("_agenda", "_batch", "_execution", "claim", "stored")
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(
-            id=claim.id, task_name=claim.task_name, attempt=claim.attempt, key=claim.key
+            id=claim.id,
+            task_name=claim.task_name,
+            attempt=claim.attempt,
+            key=claim.key,
+            batch_id=claim.batch_id,
         )
-        self._claim = claim
+        self.stored: Reached | None = None
+        self.claim = claim
         self._execution: Execution | None = None
         self._batch: Batch | None = None
         self._agenda: Agenda | None = None
@@ -36,14 +42,14 @@ class ClaimContext(Context):
     def execution(self) -> Execution:
         """Build it of what the claim has read, without a statement."""
         if self._execution is None:
-            self._execution = _unread(Execution, _values(self._claim))
+            self._execution = _unread(Execution, _values(self.claim))
         return self._execution
 
     @property
     def batch(self) -> Batch | None:
         """Read it; in an event loop, where nothing can be read, only its id is known."""
-        if self._batch is None and self._claim.batch_id is not None:
-            batch: Batch = _unread(Batch, {"id": self._claim.batch_id})
+        if self._batch is None and self.claim.batch_id is not None:
+            batch: Batch = _unread(Batch, {"id": self.claim.batch_id})
             if not _in_event_loop():
                 batch.refresh_from_db()
             self._batch = batch
@@ -52,13 +58,13 @@ class ClaimContext(Context):
     @property
     def is_of_schedule(self) -> bool:
         """Look at the claim."""
-        return self._claim.schedule_id is not None
+        return self.claim.schedule_id is not None
 
     @property
     def agenda(self) -> Agenda:
         """Make it when it is used first."""
         if self._agenda is None:
-            if terms_of(self._claim).over is None:
+            if terms_of(self.claim).over is None:
                 raise OutsideTask(
                     "'current.agenda' is for a run of a schedule that has 'over', and this is none"
                 )
@@ -71,7 +77,7 @@ class ClaimContext(Context):
         The key keeps a body that runs again after a lost worker from doing so twice while the
         first batch lives.
         """
-        over = terms_of(self._claim).over
+        over = terms_of(self.claim).over
         if not self._agenda or over is None:
             return None
         return self._agenda.scatter(over=over, name=self.task_name, key=f"tick {self.id}")

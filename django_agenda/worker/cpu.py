@@ -18,11 +18,13 @@ from queue import Empty, SimpleQueue
 
 from django.db import DatabaseError, InterfaceError
 
+from django_agenda.clock import monotonic
+
 from .claim import Claim, Outcome
 from .context import ClaimContext
 from .control import Control
-from .cpu_child import CANCEL, RUN
-from .cpu_wire import pack_claim, unpack_outcome
+from .cpu_child import CANCEL, ENDED, RUN
+from .cpu_wire import pack_claim, unpack_outcome, unpack_reached
 from .pools import Done
 from .runner import fenced, timed_out
 from .running import Bodies
@@ -126,9 +128,9 @@ class CpuBound:
             self._busy += 1
         outcome: Outcome | None = fenced(claim)
         goes_on = True
-        if claim.lease.is_trusted:
+        if claim.may_start:
             with _told(connection, context) as tell:
-                outcome, goes_on = self._exchange(connection, pid, claim, tell)
+                outcome, goes_on = self._exchange(connection, pid, context, tell)
         was_wanted = self._bodies.end(claim)
         with self._lock:
             self._busy -= 1
@@ -139,15 +141,20 @@ class CpuBound:
         return goes_on
 
     def _exchange(
-        self, connection: Connection, pid: int, claim: Claim, begun: Callable[[], None]
+        self, connection: Connection, pid: int, context: ClaimContext, begun: Callable[[], None]
     ) -> tuple[Outcome | None, bool]:
+        claim = context.claim
         limit = claim.task.timeout
         patience = None if limit is None else (limit + self._grace).total_seconds()
         try:
             connection.send_bytes(RUN + pack_claim(claim))
             begun()
-            if connection.poll(patience):
-                return unpack_outcome(claim, connection.recv_bytes())
+            ends = None if patience is None else monotonic() + patience
+            while connection.poll(None if ends is None else max(0.0, ends - monotonic())):
+                word = connection.recv_bytes()
+                if word[:1] == ENDED:
+                    return unpack_outcome(claim, word[1:])
+                context.reached = unpack_reached(word[1:])
         except (EOFError, OSError):
             return None, False
         with self._lock:

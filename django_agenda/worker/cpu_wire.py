@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django_agenda.broker.entry import Entry
 from django_agenda.models.worker import Worker
-from django_agenda.tasks.current import Wish
+from django_agenda.tasks.context import Wish
+from django_agenda.tasks.reached import Reached
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, Outcome, Recorded, on_terms
@@ -57,7 +58,19 @@ def unpack_outcome(claim: Claim, data: bytes) -> tuple[Outcome, bool]:
         args, kwargs, at, stops = wish
         at = None if at is None else datetime.fromisoformat(at)
         values["wish"] = Wish(args, kwargs, at, stops)
+    if (reached := values["reached"]) is not None:
+        values["reached"] = Reached._make(reached)
     if recorded is not None:
         taken, entries, cancelled = recorded
         recorded = Recorded(set(taken), [Entry(*one) for one in entries], set(cancelled))
     return Outcome(claim=claim, recorded=recorded, **values), goes_on
+
+
+def pack_reached(reached: Reached) -> bytes:
+    """Return how far a body is."""
+    return json.dumps(reached).encode()
+
+
+def unpack_reached(data: bytes) -> Reached:
+    """Return how far a body is."""
+    return Reached._make(json.loads(data))

@@ -37,6 +37,10 @@ class InHand:
         waiting = [claim.id for claim in self.waiting()]
         return waiting + [context.id for context in list(self._running.values())]
 
+    def contexts(self) -> list[ClaimContext]:
+        """Return what runs."""
+        return list(self._running.values())
+
     def let_go(self, claims: Iterable[Claim]) -> list[Claim]:
         """Return those that were not started, and now never will be."""
         return [claim for claim in claims if self._waiting.pop(id(claim), None) is not None]

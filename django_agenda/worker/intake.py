@@ -22,6 +22,7 @@ from .lease import Lease
 from .loop import Loop
 from .misfires import Misfires
 from .options import Options
+from .reports import Reports
 from .ticker import Bell, Ticker
 from .trouble import Trouble
 from .waker import Waker
@@ -85,6 +86,7 @@ def make_intake(
         "caretaker": caretaker.tick,
         "heart": heart.tick,
         "cancellations": cancellations.tick,
+        "reports": Reports(using, settings, in_hand).tick,
         "ticker": ticker.tick,
     }
     loops = {name: Loop(name, tick, trouble, control) for name, tick in ticks.items()}

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from django.db import DataError, Error, IntegrityError, connections
+from django.db.models import F
+from django.db.models.functions import Coalesce
 
 from django_agenda.broker.entry import Entry, due_ms
 from django_agenda.models import bulk, counters, errors
@@ -19,10 +21,12 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.grant import grant
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.slots import let_in
 from django_agenda.scheduling.turn import release_next
 from django_agenda.signals import execution_finished, execution_retried
 
 from .claim import Outcome, Recorded
+from .reports import write_last
 
 _COLUMNS = (
     "id",
@@ -50,6 +54,7 @@ _CHANGES = {
     "due_at": f"CASE WHEN {_AGAIN} THEN x.due_at ELSE e.due_at END",
     "expires_at": f"CASE WHEN {_AGAIN} THEN x.expires_at ELSE e.expires_at END",
     "claimed_by": "NULL",
+    "gate": "NULL",
     "live_key": f"CASE WHEN {_AGAIN} THEN e.live_key END",
     "status": (
         "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
@@ -104,12 +109,15 @@ def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded
     taken = {bulk.read_id(row[0]): row[1] for row in rows}
     stored = [by_id[id_] for id_ in sorted(taken)]
     _write_attempts(using, worker, stored)
+    let_others_in = let_in(using, {one.claim.gate for one in stored})
     moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
     states = counters.apply(using, counters.tally(moves))
     again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
     waiting = {id_: one.claim.batch_id for id_, one in again.items()}
     held = hold_members(using, states, waiting) if again else set()
-    entries = fire(using, states)
+    entries = let_others_in + fire(using, states)
+    write_last(using, stored, again)
+    _grant_tries(using, [id_ for id_, one in again.items() if one.is_asked])
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
     entries += _serve_schedules(using, [one for one in stored if one.claim.schedule_id], again)
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
@@ -125,6 +133,16 @@ def _serve_schedules(
     runs = [(one, one.claim.schedule_id or 0) for one in outcomes]
     grant(using, [(key, one.wish) for one, key in runs if one.wish is not None])
     return release_next(using, sorted({key for one, key in runs if one.claim.id not in again}))
+
+
+def _grant_tries(using: str, ids: Collection[str]) -> None:
+    """Let what asked for another attempt have it besides those that it had."""
+    if ids:
+        # In this order: MySQL reads what earlier assignments have written.
+        Execution.objects.using(using).filter(pk__in=ids).update(
+            attempts_each=Coalesce("attempts_each", "max_attempts"),
+            max_attempts=F("max_attempts") + 1,
+        )
 
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
@@ -230,6 +248,8 @@ def _outcome_word(outcome: Outcome) -> str:
         return Attempt.Outcome.SUCCEEDED.value
     if outcome.status == _CANCELLED:
         return Attempt.Outcome.CANCELLED.value
+    if outcome.is_asked:
+        return Attempt.Outcome.RETRIED.value
     if outcome.stage == Execution.Stage.TIMEOUT:
         return Attempt.Outcome.TIMED_OUT.value
     return Attempt.Outcome.FAILED.value

@@ -170,8 +170,8 @@ class Recorder(threading.Thread):
                 announce([outcome], outcome.recorded)
         fenced = [one.claim for one in outcomes if one.status == FENCED and not one.recorded]
         back = return_claims(self._control.alias, fenced)
-        if back:
-            executions_healed.send_robust(Recorder, reason="lease was lost", count=len(back))
+        if lost := sum(not claim.lease.is_trusted for claim in fenced):
+            executions_healed.send_robust(Recorder, reason="lease was lost", count=lost)
         return entries + back
 
     def _enqueue(self, entries: Sequence[Entry]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from traceback import walk_tb
@@ -16,27 +14,29 @@ from django.db import close_old_connections
 
 from django_agenda.clock import monotonic, now
 from django_agenda.conf import get_settings
+from django_agenda.exceptions import RetryAsked
 from django_agenda.models import errors
 from django_agenda.models.execution import Execution
 from django_agenda.signals import execution_started
-from django_agenda.tasks.current import Context, running
+from django_agenda.tasks.context import Context, running
+from django_agenda.tasks.current import Current
 from django_agenda.tasks.payload import decode, encode_result
-from django_agenda.tasks.secrets import secrets_of, without
+from django_agenda.tasks.secrets import without
 
 from .claim import FENCED, Claim, Outcome
 from .deadline import Deadlines
+from .description import described, is_kind, secrets_in, shown
 from .together import run_together, tidy
 
 BAD_ARGUMENTS = "BadArguments"
-_PROJECT_FRAMES = 5
 
 
 def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     """Run a body in this thread; whatever it raises becomes the outcome."""
-    if not claim.lease.is_trusted:
+    if not claim.may_start:
         return fenced(claim)
     with running(context):
-        return _with_wish(_run(claim, worker_name, deadlines, context), context)
+        return _with_words(_run(claim, worker_name, deadlines, context), context)
 
 
 def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
@@ -46,7 +46,7 @@ def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context)
         if claim.task.atomic:
             return run_together(
                 claim,
-                lambda: _with_wish(
+                lambda: _with_words(
                     _succeeded(claim, started_at, began, _called(claim, deadlines, context)),
                     context,
                 ),
@@ -61,18 +61,19 @@ def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context)
 
 async def arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     """Run a coroutine in the running loop; see run()."""
-    if not claim.lease.is_trusted:
+    if not claim.may_start:
         return fenced(claim)
     with running(context):
-        return _with_wish(await _arun(claim, worker_name, context), context)
+        return _with_words(await _arun(claim, worker_name, context), context)
 
 
 async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     started_at, began = _start(claim, worker_name)
     try:
-        args, kwargs = decode(claim.args), decode(claim.kwargs)
+        args, kwargs = _arguments(claim, context)
         body = claim.task.function(*args, **kwargs)
         text = _encoded(await _limited(body, claim.task.timeout, context))
+        _insist(context)
         if claim.schedule_id is not None:
             await sync_to_async(context.scatter)()
     except BaseException as error:  # noqa: BLE001
@@ -81,19 +82,36 @@ async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
 
 
 def _called(claim: Claim, deadlines: Deadlines, context: Context) -> str | None:
-    args, kwargs = decode(claim.args), decode(claim.kwargs)
+    args, kwargs = _arguments(claim, context)
     call = claim.task.function
     if claim.task.timeout is None:
         text = _encoded(call(*args, **kwargs))
     else:
         text = _encoded(deadlines.run(claim.task.timeout, lambda: call(*args, **kwargs)))
+    _insist(context)
     if claim.schedule_id is not None:
         context.scatter()
     return text
 
 
-def _with_wish(outcome: Outcome, context: Context) -> Outcome:
-    return outcome if context.wish is None else replace(outcome, wish=context.wish)
+def _with_words(outcome: Outcome, context: Context) -> Outcome:
+    """Add what the body has said of its schedule and of how far it is."""
+    if context.wish is None and context.reached is None:
+        return outcome
+    return replace(outcome, wish=context.wish, reached=context.reached)
+
+
+def _arguments(claim: Claim, context: Context) -> tuple[Any, dict[str, Any]]:
+    args = decode(claim.args)
+    if claim.task.takes_context:
+        args = claim.task.with_context(args, Current(context))
+    return args, decode(claim.kwargs)
+
+
+def _insist(context: Context) -> None:
+    """Raise what the body was to end with; it may have swallowed that."""
+    if context.asked is not None:
+        raise context.asked
 
 
 async def _limited(
@@ -143,7 +161,7 @@ def timed_out(claim: Claim, seconds: float, where: str) -> Outcome:
 
 
 def fenced(claim: Claim) -> Outcome:
-    """Return what gives a claim back, because another worker may have been given it already."""
+    """Return what gives a claim back that is not started; see Claim.may_start."""
     moment = now()
     return Outcome(claim=claim, status=FENCED, started_at=moment, finished_at=moment, run_ms=0)
 
@@ -162,7 +180,9 @@ def _succeeded(claim: Claim, started_at: datetime, began: float, text: str | Non
 def _ended(
     claim: Claim, started_at: datetime, began: float, error: BaseException, context: Context
 ) -> Outcome:
-    if not context.is_cancelled or not _is(error, asyncio.CancelledError):
+    if not context.is_cancelled or not is_kind(error, asyncio.CancelledError):
+        if context.asked is not None:
+            return _asked(claim, started_at, began, error, context.asked)
         return _failed(claim, started_at, began, error)
     return Outcome(
         claim=claim,
@@ -173,13 +193,37 @@ def _ended(
     )
 
 
+def _asked(
+    claim: Claim, started_at: datetime, began: float, error: BaseException, asked: RetryAsked
+) -> Outcome:
+    """Return what lets it run again; what it was handling when it asked is told, and no failure."""
+    cause = (asked.__cause__ or asked.__context__) if error is asked else error
+    secrets, name, text = secrets_in(claim), "", ""
+    message = without(asked.reason, secrets)
+    if cause is not None and not is_kind(cause, BaseExceptionGroup):
+        name, told, _, text = described(cause, secrets)
+        message = message or told
+    return Outcome(
+        claim=claim,
+        status=Execution.Status.SCHEDULED.value,
+        started_at=started_at,
+        finished_at=now(),
+        run_ms=_ms_since(began),
+        error_class=name,
+        error_message=message,
+        traceback=text,
+        retry_at=asked.at,
+        is_asked=True,
+    )
+
+
 def _failed(claim: Claim, started_at: datetime, began: float, error: BaseException) -> Outcome:
-    is_late = _is(error, TimeoutError) and claim.task.timeout is not None
+    is_late = is_kind(error, TimeoutError) and claim.task.timeout is not None
     stage = Execution.Stage.TIMEOUT.value if is_late else Execution.Stage.RUN.value
-    secrets = _secrets(claim)
-    name, message, frames, text = _described(error, secrets)
+    secrets = secrets_in(claim)
+    name, message, frames, text = described(error, secrets)
     retry_at, trouble = None, ""
-    if _is(error, TypeError) and _does_not_fit(claim, error):
+    if is_kind(error, TypeError) and _does_not_fit(claim, error):
         # Another release's call: it fails in the same way however often it is tried.
         name = BAD_ARGUMENTS
     else:
@@ -200,18 +244,13 @@ def _failed(claim: Claim, started_at: datetime, began: float, error: BaseExcepti
     )
 
 
-def _is(error: BaseException, kind: type[BaseException]) -> bool:
-    """Tell whether it is of this kind; an error may answer isinstance() with another error."""
-    return issubclass(type(error), kind)
-
-
 def _does_not_fit(claim: Claim, error: BaseException) -> bool:
     """Tell whether the call itself failed, before the body, because of its arguments."""
     function = claim.task.function
     try:
         if any(frame.f_code is function.__code__ for frame, _ in walk_tb(error.__traceback__)):
             return False
-        signature = inspect.signature(function, follow_wrapped=False)
+        signature = claim.task.signature(follow_wrapped=False)
         signature.bind(*decode(claim.args), **decode(claim.kwargs))
     except TypeError:
         return True
@@ -229,51 +268,7 @@ def _retry_at(claim: Claim, error: BaseException) -> tuple[datetime | None, str]
         wait = claim.task.retry.delay_after(tries, error)
         return (None if wait is None else now() + wait), ""
     except BaseException as failure:  # noqa: BLE001
-        return None, f" (and its backoff failed: {_shown(failure)})"
-
-
-def _shown(failure: BaseException) -> str:
-    try:
-        return errors.storable(repr(failure), 500)
-    except BaseException:  # noqa: BLE001
-        return type(failure).__name__
-
-
-def _secrets(claim: Claim) -> list[str]:
-    try:
-        return secrets_of(claim.task, decode(claim.args), decode(claim.kwargs))
-    except Exception:  # noqa: BLE001
-        return []  # these arguments never came to the body
-
-
-def _described(error: BaseException, secrets: Sequence[str]) -> tuple[str, str, list[str], str]:
-    """Return class, message, frames and traceback, of an error that may refuse to be printed."""
-    try:
-        name = errors.storable(errors.class_name(type(error)), 255)
-    except BaseException:  # noqa: BLE001
-        name = "Exception"
-    try:
-        message = errors.storable(without(str(error), secrets), errors.MAX_MESSAGE)
-    except BaseException as failure:  # noqa: BLE001
-        message = f"(its message cannot be printed: {type(failure).__name__})"
-    try:
-        stack = [
-            one for one in traceback.extract_tb(error.__traceback__) if one.filename != __file__
-        ]
-        frames = [f"{frame.filename}:{frame.name}" for frame in stack[-_PROJECT_FRAMES:]]
-        text = "".join(traceback.format_exception(error, limit=-50, chain=_is_short(error)))
-        return name, message, frames, errors.storable(without(text, secrets), errors.MAX_TRACEBACK)
-    except BaseException as failure:  # noqa: BLE001
-        return name, message, [], f"(its traceback cannot be printed: {type(failure).__name__})"
-
-
-def _is_short(error: BaseException) -> bool:
-    """Tell whether the chain of causes is short enough to be printed."""
-    seen = 0
-    cause: BaseException | None = error
-    while cause is not None and seen < 20:
-        cause, seen = cause.__cause__ or cause.__context__, seen + 1
-    return cause is None
+        return None, f" (and its backoff failed: {shown(failure)})"
 
 
 def _ms_since(began: float) -> int:

@@ -206,8 +206,10 @@ class WorkerProcess:
 
     def _end_parts(self) -> None:
         batch_paused.disconnect(self._intake.hear_of_pause)
-        self._loops["cancellations"].stop()
-        self._loops["cancellations"].join(PARTS_TIMEOUT)
+        for name in ("cancellations", "reports"):
+            self._loops[name].stop()
+        for name in ("cancellations", "reports"):
+            self._loops[name].join(PARTS_TIMEOUT)
         self._crew.last_words()
         if not self._recorder.stop(PARTS_TIMEOUT):
             self._recorder.give_up()

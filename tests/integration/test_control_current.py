@@ -76,7 +76,7 @@ def test_its_logger_carries_who_it_is(work: Work, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING):
         work()
 
-    [line] = [line for line in caplog.records if line.message == "told"]
+    [line] = [line for line in caplog.records if line.message.startswith("told ")]
     assert line.name == "tests.control_tasks.tell"
     carried = (line.execution, line.attempt, line.key, line.more)  # type: ignore[attr-defined]
     assert carried == (row.pk.hex, 1, "k", 1)
@@ -99,7 +99,7 @@ def test_knowing_oneself_costs_no_statement(work: Work) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from django_agenda.tasks.current import running
+    from django_agenda.tasks.context import running
     from django_agenda.tasks.registry import resolve
     from django_agenda.worker.claim import Claim
     from django_agenda.worker.context import ClaimContext

@@ -34,7 +34,7 @@ def read_lines(task: Task[..., Any], text: str) -> list[Call]:
     if len(lines) > MOST_CALLS:
         words = _("There are %(count)d calls, and at most %(most)d can be planned here.")
         raise ValidationError(words % {"count": len(lines), "most": MOST_CALLS})
-    signature = inspect.signature(task.function)
+    signature = task.signature()
     calls, wrong = [], []
     for number, line in lines:
         try:
@@ -49,7 +49,7 @@ def read_lines(task: Task[..., Any], text: str) -> list[Call]:
 def read_count(task: Task[..., Any], count: int) -> list[Call]:
     """Return so many calls without arguments; raise ValidationError when the task needs some."""
     try:
-        inspect.signature(task.function).bind()
+        task.signature().bind()
     except TypeError as error:
         raise ValidationError(_("This task needs arguments: %s") % error) from None
     return [Call(task)] * count

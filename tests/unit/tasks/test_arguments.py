@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_agenda.tasks.arguments import arguments_of, has_parameter
+from django_agenda.tasks.arguments import arguments_of
 from django_agenda.tasks.task import Task
 
 
@@ -37,14 +37,14 @@ def test_of_what_does_not_fit_or_is_not_known_only_the_names_are_known() -> None
 
 
 def test_a_task_has_the_parameters_of_its_signature() -> None:
-    assert has_parameter(Task(remind), "tries")
-    assert not has_parameter(Task(remind), "customer")
-    assert has_parameter(Task(gather), "anything")
+    assert Task(remind).has_argument("tries")
+    assert not Task(remind).has_argument("customer")
+    assert Task(gather).has_argument("anything")
 
 
 def test_the_context_of_a_run_is_no_argument() -> None:
     task = Task(remind)
-    task.takes_context = True  # type: ignore[attr-defined]
+    task.takes_context = True
 
     assert arguments_of(task, ["sms"], {}) == {"channel": "sms", "tries": 3}
-    assert not has_parameter(task, "customer_id")
+    assert not task.has_argument("customer_id")

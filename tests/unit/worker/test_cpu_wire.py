@@ -5,6 +5,7 @@ from datetime import timedelta
 from django_agenda.broker.entry import Entry
 from django_agenda.clock import now
 from django_agenda.models import Worker
+from django_agenda.tasks.reached import Reached
 from django_agenda.worker.claim import Claim, Outcome, Recorded
 from django_agenda.worker.cpu_wire import pack_claim, pack_outcome, unpack_claim, unpack_outcome
 from django_agenda.worker.lease import Lease
@@ -48,6 +49,8 @@ def test_an_outcome_arrives_as_it_was() -> None:
         run_ms=1000,
         error_message="\ud800 is no text",
         retry_at=now() + timedelta(hours=1),
+        is_asked=True,
+        reached=Reached(3, None, "ä"),
         recorded=Recorded({"a", "b"}, [Entry("a", "default", 5, 0)], set()),
     )
 

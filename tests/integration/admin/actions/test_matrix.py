@@ -12,7 +12,6 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.admin.errors.marks import MARKS
 from django_agenda.admin.queues.asks import ASKS
 from django_agenda.models import (
     Batch,
@@ -68,6 +67,7 @@ RIGHTS = {
     "pause": "steerer",
     "resume": "steerer",
     "cancel": "steerer",
+    "cancel-task": "steerer",
     "stop-retrying": "steerer",
     "respread": "steerer",
     "reschedule": "steerer",
@@ -184,16 +184,13 @@ def addresses_of_row(name: str, kind: str, row: Row) -> Iterator[Address]:
         return
     model_admin = admin.site.get_model_admin(type(row))
     assert isinstance(model_admin, ActingAdmin)
-    slugs = [action.slug for action in model_admin.page_actions]
-    if isinstance(row, ErrorGroup):
-        slugs += [mark.slug for mark in MARKS]
-    for slug in slugs:
+    for slug in (offer.slug for offer in model_admin.page_actions):
         yield Address(reverse(name, args=[row.pk, slug]), kind, slug_of(row, slug))
 
 
 def addresses_of_queues(name: str, kind: str) -> Iterator[Address]:
     if kind == "do":
-        for slug in ASKS:
+        for slug in (ask.slug for ask in ASKS):
             yield Address(reverse(name, args=["default", slug]), kind, f"queue {slug}")
     elif kind == "repair":
         yield Address(reverse(name), "do", "queue repair")
@@ -223,16 +220,16 @@ def expected(address: Address, role: str, method: str) -> int:
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
     assert kinds == {*PLAIN, "do", "edit", "repair", "abort", "restore"} - {"page"}
-    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
+    models = (Batch, ErrorGroup, Execution, Schedule, Worker)
+    acting = [admin.site.get_model_admin(model) for model in models]
     slugs = {
         slug_of(model_admin.model, action.slug)
         for model_admin in acting
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
-    of_queues = {f"queue {slug}" for slug in (*ASKS, "repair")}
-    marks = {mark.slug for mark in MARKS}
-    assert slugs | marks | of_queues | {"operation abort", "strike restore"} == set(RIGHTS)
+    of_queues = {f"queue {slug}" for slug in (*(ask.slug for ask in ASKS), "repair")}
+    assert slugs | of_queues | {"operation abort", "strike restore"} == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known

@@ -1,0 +1,89 @@
+"""Scatter what a text says, or show when it would run."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import IO, Any
+
+from django.core.management.base import CommandError
+
+from django_agenda.agenda import Agenda
+from django_agenda.clock import now
+from django_agenda.models import Batch
+from django_agenda.timing.spread import spread
+from django_agenda.timing.window import Window
+
+from .call_lines import CallLines
+
+_SHOWN = 5
+SPREADING = ("start", "jitter", "strategy", "seed")
+
+
+def read_agenda(stream: IO[str], task: str | None, count: int | None) -> Agenda:
+    """Return an agenda of the text's calls, in constant memory.
+
+    Without a count every line is read and checked first, and the stream must be `rewindable`.
+    With one it is read once, while it is scattered.
+    """
+    if count is None:
+        first = CallLines(stream, task)
+        deque(first, maxlen=0)
+        count = first.read
+        stream.seek(0)
+    return Agenda(iter(CallLines(stream, task)), count=count)
+
+
+def scattered(agenda: Agenda, over: timedelta, **options: Any) -> str:
+    """Scatter it, and say what came of that."""
+    written: list[int] = []
+    show = options.pop("progress")
+
+    def progress(done: int, total: int) -> None:
+        written.append(done)
+        show(done, total)
+
+    total = len(agenda)
+    try:
+        batch = agenda.scatter(over, progress=progress, **options)
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{error}\nNothing was written.") from error
+    if total and not written:
+        return f"Batch {batch.pk} with the key {batch.key!r} is alive; nothing was added."
+    return _told(batch)
+
+
+def plan(agenda: Agenda, over: timedelta, **options: Any) -> Iterator[str]:
+    """Say when it would run; write nothing."""
+    start = options.pop("start") or now()
+    try:
+        window = Window(start=start, over=over)
+        slots = spread(len(agenda), window, **options)
+    except (ValueError, TypeError) as error:
+        raise CommandError(str(error)) from error
+    moments = (window.at(slot.planned_us) for slot in slots)
+    first = list(islice(moments, _SHOWN))
+    last = deque(moments, maxlen=_SHOWN)
+    yield f"{len(agenda):,} executions from {_shown(start)} to {_shown(start + over)}:"
+    yield from (f"  {_shown(one)}" for one in first)
+    if len(agenda) > 2 * _SHOWN:
+        yield "  ..."
+    yield from (f"  {_shown(one)}" for one in last)
+    yield "Nothing was written."
+
+
+def _told(batch: Batch) -> str:
+    words = f"Batch {batch.pk}: {batch.total:,} executions"
+    if batch.total:
+        words += f" from {_shown(batch.start)} to {_shown(batch.end)}"
+    if batch.skipped:
+        words += f"; {batch.skipped:,} skipped, because their keys are alive"
+    if batch.pending:
+        words += f"; {batch.pending:,} pending, which workers enqueue once Redis answers"
+    return f"{words}."
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(" ", "milliseconds")
