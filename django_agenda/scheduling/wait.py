@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from django_agenda.clock import monotonic
 from django_agenda.exceptions import ExecutionCancelled, ExecutionFailed
@@ -46,7 +47,7 @@ def wait_for_batch(batch: Batch, timeout: float | timedelta) -> None:
         if batch.is_finished:
             return
         threading.Event().wait(pause)
-    raise _batch_too_late(batch, timeout)
+    raise _batch_too_late(batch, _held(batch).count(), timeout)
 
 
 async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
@@ -56,7 +57,7 @@ async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
         if batch.is_finished:
             return
         await asyncio.sleep(pause)
-    raise _batch_too_late(batch, timeout)
+    raise _batch_too_late(batch, await _held(batch).acount(), timeout)
 
 
 def _pauses(timeout: float | timedelta | None) -> Iterator[float]:
@@ -92,9 +93,12 @@ def _too_late(execution: Execution, timeout: object) -> TimeoutError:
     return TimeoutError(words + held + _blocked(execution))
 
 
-def _batch_too_late(batch: Batch, timeout: object) -> TimeoutError:
+def _held(batch: Batch) -> QuerySet[Execution]:
+    return batch.executions.filter(status__in=Execution.WAITING).exclude(held_by="")
+
+
+def _batch_too_late(batch: Batch, held: int, timeout: object) -> TimeoutError:
     words = f"Batch {batch.pk} is still {batch.status} after {_seconds(timeout)} s"
-    held = batch.executions.filter(status__in=Execution.WAITING).exclude(held_by="").count()
     words += f": {batch.describe()}" + (f", {held} of them held" if held else "")
     return TimeoutError(words + _blocked(batch))
 
