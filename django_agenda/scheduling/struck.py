@@ -20,8 +20,7 @@ from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
 from django_agenda.policies.condition import Condition
-from django_agenda.tasks.arguments import arguments_of
-from django_agenda.tasks.payload import decode
+from django_agenda.tasks.arguments import read_arguments
 from django_agenda.tasks.registry import lookup
 
 R = TypeVar("R")
@@ -128,12 +127,8 @@ def _text(name: str) -> Any:
 
 
 def _arguments(task_name: str, args: str, kwargs: str) -> Mapping[str, Any]:
-    """Read the arguments of a call; what cannot be read has none."""
     try:
         task = lookup(task_name)
     except UnknownTask:
         task = None
-    try:
-        return arguments_of(task, decode(args), decode(kwargs))
-    except (TypeError, ValueError):
-        return {}
+    return read_arguments(task, args, kwargs)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .payload import decode
 from .task import Task
+
+
+def read_arguments(task: Task[..., Any] | None, args: str, kwargs: str) -> dict[str, Any]:
+    """Return the arguments of a call that is written as JSON; what cannot be read has none."""
+    try:
+        return arguments_of(task, decode(args), decode(kwargs))
+    except (TypeError, ValueError):
+        return {}
 
 
 def arguments_of(

@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .arguments import arguments_of
-from .payload import decode, encode_result
+from .arguments import read_arguments
+from .payload import encode_result
 from .secrets import HIDDEN, is_secret
 from .task import Task
 
@@ -41,7 +41,7 @@ def gates_of(task: Task[..., Any], args: str, kwargs: str) -> dict[str, Key]:
             continue
         values: list[Any] = []
         if policy.names:
-            given = arguments_of(task, decode(args), decode(kwargs)) if given is None else given
+            given = read_arguments(task, args, kwargs) if given is None else given
             values = [_one_form(_as_json(given.get(name))) for name in policy.names]
         keys[kind] = _key(kind, task, policy.names, values)
     return keys

@@ -131,7 +131,7 @@ def test_one_of_any_keyword_arguments_can_be_the_value() -> None:
     [
         ("[7]", "number 7, name a"),
         ('[null, "b"]', "number null, name b"),
-        ('[{"$uuid": "x"}]', "number x, name a"),
+        ('[{"$decimal": "1.50"}]', "number 1.50, name a"),
         ('[{"token": "x"}, [1]]', "number {…}, name […]"),
     ],
 )

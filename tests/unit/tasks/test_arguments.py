@@ -43,8 +43,7 @@ def test_a_task_has_the_parameters_of_its_signature() -> None:
 
 
 def test_the_context_of_a_run_is_no_argument() -> None:
-    task = Task(remind)
-    task.takes_context = True
+    task = Task(remind, takes_context=True)
 
     assert arguments_of(task, ["sms"], {}) == {"channel": "sms", "tries": 3}
     assert not task.has_argument("customer_id")
