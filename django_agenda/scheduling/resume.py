@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.strike import Strike
 from django_agenda.models.transactions import in_transaction
 
 from .change import Changed, carry_out, collect
@@ -59,8 +60,8 @@ def resume_batch(batch: Batch, over: timedelta | None = None) -> int:
     if over is not None:
         check_over(over)
         waiting = Execution.objects.using(using).filter(batch=batch, status__in=Execution.WAITING)
-        mine = ("", Execution.UNKNOWN_TASK, Execution.BATCH_PAUSED)
-        _spread(using, waiting.filter(held_by__in=mine), over)
+        others = Q(held_by=Execution.PAUSED) | Q(held_by__startswith=Strike.HELD_BY)
+        _spread(using, waiting.exclude(others), over)
     if not Batch.objects.using(using).filter(pk=batch.pk, paused_at__isnull=False).exists():
         return _enqueue(using, batch.pk)
     # The mark alone holds those that have not been settled since the pause.

@@ -11,7 +11,17 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_agenda import Agenda, Call, UnknownTask, restore, schedule, schedule_many, strike
+from django_agenda import (
+    Agenda,
+    Call,
+    Limit,
+    UnknownTask,
+    restore,
+    schedule,
+    schedule_many,
+    strike,
+    task,
+)
 from django_agenda.broker import broker
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution, Schedule, Strike, Worker
@@ -542,3 +552,39 @@ def test_waiting_for_what_is_held_says_so() -> None:
         schedule(tasks.add)(1, 2).wait(0)
     with pytest.raises(TimeoutError, match="2 scheduled of 2, 2 of them held"):
         batch.wait(0)
+
+
+def test_what_is_struck_takes_no_slot_of_its_task(work: Work) -> None:
+    made = strike(limited, "number", "<", 3)
+    rows = [schedule(limited)(number) for number in range(5)]
+
+    work()
+
+    for row in rows:
+        row.refresh_from_db()
+    assert [row.status for row in rows] == ["scheduled"] * 3 + ["succeeded"] * 2
+    assert {row.held_by for row in rows[:3]} == {made.held_by}
+    assert restore(limited, "number", "<", 3) == 3
+    work()
+    assert [row.wait(5) for row in rows] == [0, 1, 2, 3, 4]
+
+
+def test_the_context_of_a_run_is_no_argument(work: Work) -> None:
+    strike(with_context, "number", "==", 1)
+    one, other = schedule(with_context)(1), schedule(with_context)(2)
+
+    work()
+
+    assert other.wait(5) == 2
+    one.refresh_from_db()
+    assert one.held_by
+
+
+@task(concurrency=Limit(1))
+def limited(number: int) -> int:
+    return number
+
+
+@task(takes_context=True)
+def with_context(context: Any, number: int) -> int:
+    return number
