@@ -16,7 +16,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import resolve, reverse
 
+from django_agenda import strike
 from django_agenda.clock import now
+from tests import tasks
 from tests.factories import (
     AttemptFactory,
     ExecutionFactory,
@@ -41,6 +43,8 @@ def furnish() -> None:
     ScheduleFactory.create(name="Digest")
     WorkerFactory.create_batch(2, running=3)
     WorkerFactory.create(beat_at=now() - timedelta(hours=1))
+    struck = strike(tasks.add, "a", "between", (7, 9), reason="A wrong letterhead")
+    ExecutionFactory.create(task_name=tasks.add.name, args=[7, 0], held_by=struck.held_by)
     flood(60, name="Reminders", key="reminders-47", scene=Scene(failing=0.2, missing=0.1))
 
 
