@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .agenda import Agenda, Call
     from .exceptions import (
         AgendaError,
+        AlreadyDeleted,
         BrokerUnavailable,
         ExecutionCancelled,
         ExecutionFailed,
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "Agenda": "agenda",
     "AgendaError": "exceptions",
+    "AlreadyDeleted": "exceptions",
     "BrokerUnavailable": "exceptions",
     "Call": "agenda",
     "Cooldown": "policies.cooldown",
@@ -69,6 +71,7 @@ _ROOMS = {
 __all__ = [
     "Agenda",
     "AgendaError",
+    "AlreadyDeleted",
     "BrokerUnavailable",
     "Call",
     "Cooldown",

@@ -93,7 +93,7 @@ class StrikeAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Ask what is to be held, or hold it."""
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         form = StrikeForm(request.POST if request.method == "POST" else None)
         made = None
@@ -169,9 +169,7 @@ class StrikeAdmin(ReadOnlyAdmin):
         else:
             words = _("This is struck already.")
             self.message_user(request, words, messages.WARNING)
-        may_see = self.has_view_permission(request)
-        url = self.url_of(strike) if may_see else reverse("admin:index")
-        return HttpResponseRedirect(url)
+        return HttpResponseRedirect(self.url_of(strike))
 
     def _ask_to_restore(self, request: HttpRequest, row: Strike, form: SpanWish) -> HttpResponse:
         held = held_rows(Execution.objects.db, row.held_by)

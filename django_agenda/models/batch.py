@@ -222,7 +222,8 @@ class Batch(models.Model):
     def wait(self, timeout: float | timedelta) -> Self:
         """Return this instance, refreshed, once every execution has ended, however it did.
 
-        Raises TimeoutError after `timeout` (seconds or a timedelta). A paused batch does not end.
+        Raises TimeoutError after `timeout` (seconds or a timedelta), AlreadyDeleted when it is
+        gone. A paused batch does not end.
         """
         verbs.wait_for_batch(self, timeout)
         return self

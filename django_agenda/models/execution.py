@@ -308,8 +308,9 @@ class Execution(models.Model):
     def wait(self, timeout: float | timedelta) -> Any:
         """Return its return value once it has succeeded.
 
-        Raises ExecutionFailed, ExecutionCancelled, or TimeoutError after `timeout` (seconds or a
-        timedelta). Looks at the database ever less often, from 20 times a second to once.
+        Raises ExecutionFailed, ExecutionCancelled, AlreadyDeleted when it is pruned by then, or
+        TimeoutError after `timeout` (seconds or a timedelta). Looks at the database ever less
+        often, from 20 times a second to once.
         """
         return verbs.wait(self, timeout)
 

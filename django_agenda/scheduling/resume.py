@@ -63,13 +63,15 @@ def resume_batch(batch: Batch, over: timedelta | None = None) -> int:
         _spread(using, waiting.filter(held_by__in=mine), over)
     if not Batch.objects.using(using).filter(pk=batch.pk, paused_at__isnull=False).exists():
         return _enqueue(using, batch.pk)
+    # The mark alone holds those that have not been settled since the pause.
+    unsettled = _waiting(using, batch.pk).count()
     if not connections[using].in_atomic_block:
         in_transaction(using, partial(mark_resumed, using, batch.pk))
-        return settle(using, batch.pk)
+        return unsettled + settle(using, batch.pk)
     count = sweep(using, batch.pk, is_paused=False, verify=False)
     mark_resumed(using, batch.pk)
     transaction.on_commit(partial(settle, using, batch.pk), using=using)
-    return count
+    return unsettled + count
 
 
 def _enqueue(using: str, batch_id: int) -> int:
@@ -81,11 +83,13 @@ def _enqueue(using: str, batch_id: int) -> int:
 
 def _untold(using: str, batch_id: int) -> int:
     """Count what waits and is not in the broker: what it refused can lie beyond the mark too."""
-    waiting = Execution.objects.using(using).filter(
-        batch=batch_id, status__in=Execution.WAITING, held_by=""
-    )
-    refused = Q(status=Execution.Status.PENDING)
-    return waiting.filter(refused | Q(position__gte=F("batch__told_until"))).count()
+    untold = Q(status=Execution.Status.PENDING) | Q(position__gte=F("batch__told_until"))
+    return _waiting(using, batch_id).filter(untold).count()
+
+
+def _waiting(using: str, batch_id: int) -> QuerySet[Execution]:
+    rows = Execution.objects.using(using).filter(batch=batch_id, held_by="")
+    return rows.filter(status__in=Execution.WAITING)
 
 
 def _spread(

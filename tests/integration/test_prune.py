@@ -312,6 +312,18 @@ def test_the_command_drops_a_batch_that_has_ended_only() -> None:
     assert list(Batch.objects.all()) == [batch]
 
 
+@pytest.mark.parametrize(
+    "more", [("--older-than", "30d"), ("--status", "failed"), ("--batches",)], ids=str
+)
+def test_what_would_not_be_heeded_beside_a_batch_is_refused(more: tuple[str, ...]) -> None:
+    ended = flood(20, scene=OVER)
+
+    with pytest.raises(CommandError, match=f"whatever its age, so {more[0]} cannot be given"):
+        command("--batch", str(ended.pk), *more)
+
+    assert ended.executions.exists()
+
+
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1y", ""])
 def test_an_age_needs_a_unit(age: str) -> None:
     with pytest.raises(CommandError):

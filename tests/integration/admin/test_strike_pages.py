@@ -16,7 +16,6 @@ from django_agenda import Agenda, schedule, strike
 from django_agenda.clock import now
 from django_agenda.models import Execution, Strike
 from tests import tasks
-from tests.conftest import RedisServer
 from tests.integration.admin.actions.acting import list_url, log_of, message, page_url
 
 from .conftest import ClientFor
@@ -139,6 +138,15 @@ def test_pages_tell_what_is_held(admin_client: Client) -> None:
     assert "a strike that was restored" in text_of(admin_client.get(page_url(row)))
 
 
+def test_the_overview_warns_as_long_as_a_strike_stands(admin_client: Client) -> None:
+    overview = reverse("admin:django_agenda_overview_changelist")
+    words = "1 strike stands: what it matches is held"
+    schedule(tasks.plain, after=3600)()
+    assert words not in text_of(admin_client.get(overview))
+    strike(tasks.add)
+    assert words in text_of(admin_client.get(overview))
+
+
 def test_the_condition_is_for_those_who_may_see_strikes(client_for: ClientFor) -> None:
     strike(tasks.add, "a", "==", 7)
     row = schedule(tasks.add, after=3600)(7, 0)
@@ -167,10 +175,6 @@ def test_the_list_costs_as_much_for_many_as_for_few(admin_client: Client) -> Non
     assert counts[0] == counts[1]
 
 
-def test_whoever_may_strike_and_not_look_is_led_elsewhere(
-    client_for: ClientFor, redis_server: RedisServer
-) -> None:
-    response = client_for("add_strike").post(reverse(ADD), RIGHT)
-
-    assert response["Location"] == reverse("admin:index")
-    assert Strike.objects.exists()
+def test_whoever_may_not_look_may_not_strike(client_for: ClientFor) -> None:
+    assert client_for("add_strike").post(reverse(ADD), RIGHT).status_code == 403
+    assert not Strike.objects.exists()
