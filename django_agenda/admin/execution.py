@@ -117,7 +117,8 @@ class ExecutionAdmin(ActingAdmin):
     def label(self, execution: Execution) -> SafeString:
         """Return its key, or the end of its id, above its task."""
         return format_html(
-            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{}</span>',
+            '<span class="ag-name{}">{}</span><span class="ag-sub" title="{}">{}</span>',
+            "" if execution.key else " ag-nowrap",
             execution.key or f"…{str(execution.pk)[-12:]}",
             execution.task_name,
             wording.short_task(execution.task_name),

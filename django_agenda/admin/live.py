@@ -114,6 +114,8 @@ def execution_next(execution: Execution, moment: datetime) -> int:
     """Return after how many seconds an execution may look different."""
     if execution.finished_at is not None:
         return 0
+    if execution.status == Execution.Status.RUNNING:
+        return _SOON
     if execution.held_by:
         return _PAUSED
     ahead = (execution.due_at - moment).total_seconds() / 2

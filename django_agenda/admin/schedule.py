@@ -52,7 +52,7 @@ class ScheduleList(LeanList):
 class ScheduleAdmin(ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
-    list_display = ("label", "state", "rule", "last_runs", "drift", "next_runs")
+    list_display = ("label", "state", "rule", "next_runs", "last_runs", "drift")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "task_name", "=id")
     search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
@@ -172,6 +172,8 @@ class ScheduleAdmin(ActingAdmin):
     def state(self, schedule: Schedule) -> SafeString:
         """Return whether it ticks, and why not."""
         state, why = state_of(schedule)
+        if not why:
+            return state.badge
         return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
 
     @admin.display(description=gettext_lazy("rule"))
@@ -223,7 +225,7 @@ class ScheduleAdmin(ActingAdmin):
         middle, worst = getattr(schedule, "recent", Runs()).drift
         if middle is None or worst is None:
             return format_html('<span class="ag-quiet">{}</span>', "–")
-        longest = _("at most +%(duration)s") % {"duration": wording.duration(worst)}
+        longest = _("max %(duration)s") % {"duration": wording.duration(worst)}
         return format_html(
             '<span class="ag-nowrap">+{}</span><span class="ag-sub ag-nowrap{}">{}</span>',
             wording.duration(middle),

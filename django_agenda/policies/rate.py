@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,7 +12,6 @@ from .timeout import read_duration
 
 MOST = 10_000
 _MICROSECOND = timedelta(microseconds=1)
-_LEAST_SLACK, _MOST_SLACK = timedelta(milliseconds=20), timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,26 @@ class Rate:
         return read_by(self.by)
 
     @property
-    def slack(self) -> timedelta:
-        """Return how much later than its moment a body may begin: a twentieth of `per`.
-
-        At least 20 ms and at most a second. One that would begin even later is judged anew.
-        """
-        return min(max(self._per / 20, _LEAST_SLACK), _MOST_SLACK)
+    def per_us(self) -> int:
+        """Return the stretch in microseconds."""
+        return self._per // _MICROSECOND
 
     @property
-    def gap_us(self) -> int:
-        """Return after how many microseconds a start makes room for another one.
+    def tolerance_us(self) -> int:
+        """Return how many microseconds later than its moment a body may begin.
 
-        That is `per` and the slack, since the former may have been late and the latter may not be.
+        One that would begin even later is judged anew. A tenth of `per`, from 0.1 to 1 s.
         """
-        return (self._per + self.slack) // _MICROSECOND
+        return min(max(self.per_us // 10, 100_000), 1_000_000)
+
+    @property
+    def margin_us(self) -> int:
+        """Return how many microseconds are added to `per` between two promised moments.
+
+        What was a little late would else put off, a little, all that come after it. A twentieth of
+        `per`, from 20 ms to 1 s.
+        """
+        return min(max(self.per_us // 20, 20_000), 1_000_000)
 
     @property
     def _per(self) -> timedelta:
@@ -69,34 +74,37 @@ class Rate:
 
 
 class Starts:
-    """Know the moments of starts, in microseconds, and find free ones between and after them."""
+    """Know the last starts, each by the latest moment at which it can have been.
 
-    def __init__(self, n: int, gap_us: int, moments: Iterable[int] = ()) -> None:
-        self._n = n
-        self._gap = gap_us
-        self._moments = sorted(moments)
+    When the n-th last of them was at least `per` ago, one more makes no stretch of `per` hold more
+    than n of them, whenever exactly they were.
+    """
 
-    def add(self, moment: int) -> None:
-        """Take a start."""
-        insort(self._moments, moment)
+    def __init__(self, rate: Rate, moments: Iterable[int] = ()) -> None:
+        self._rate = rate
+        self.moments = sorted(moments)[-rate.n :]
 
-    def free(self, wanted: int) -> int:
-        """Return the first moment from `wanted` on at which one more may start."""
-        moment = wanted
-        while (blocked := self._blocked_until(moment)) is not None:
-            moment = blocked
-        return moment
+    def opens(self) -> int:
+        """Return from when on one more may start."""
+        if len(self.moments) < self._rate.n:
+            return 0
+        return self.moments[0] + self._rate.per_us
 
-    def since(self, moment: int) -> list[int]:
-        """Return those that still matter at that moment: the others are older than a gap."""
-        return self._moments[bisect_left(self._moments, moment - self._gap) :]
+    def add(self, latest: int) -> None:
+        """Take one more."""
+        insort(self.moments, latest)
+        del self.moments[: -self._rate.n]
 
-    def _blocked_until(self, moment: int) -> int | None:
-        """Return when the last of the stretches that are full around it is over; None is free."""
-        moments, n = self._moments, self._n
-        place = bisect_right(moments, moment)
-        for first in range(min(place, len(moments) - n), max(0, place - n) - 1, -1):
-            earliest = min(moments[first], moment)
-            if max(moments[first + n - 1], moment) - earliest < self._gap:
-                return moments[first] + self._gap
-        return None
+    def count_since(self, moment: int) -> int:
+        """Return how many of them may have been after that moment."""
+        return len(self.moments) - bisect_right(self.moments, moment)
+
+
+def corrected(moments: Sequence[int], latest: int, began: int | None) -> list[int]:
+    """Return them with the moment at which one has really begun; None is never."""
+    known = list(moments)
+    if latest in known:
+        known.remove(latest)
+        if began is not None:
+            insort(known, began)
+    return known

@@ -15,7 +15,7 @@ found by the caretaker, which looks at the gates that are waited for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -48,21 +48,19 @@ class InLine(NamedTuple):
     id: str
 
 
-def let_in(using: str, gates: Iterable[str | None]) -> list[Entry]:
+def let_in(using: str, gates: Collection[str]) -> list[Entry]:
     """Let in as many of those in line as there are free slots; return what is to be enqueued.
 
-    Must run in the transaction that freed them, after its rows were changed and before counts of
-    batches are: claims lock in that order.
+    Must run in a transaction, before counts of batches are changed.
     """
-    wanted = sorted({UUID(gate) for gate in gates if gate is not None})
-    if not wanted:
-        return []
+    wanted = [UUID(gate) for gate in gates]
     locked = Gate.objects.using(using).filter(pk__in=wanted).order_by("pk").select_for_update()
-    sizes = {
-        id_: size
-        for id_, size, since in locked.values_list("pk", "size", "waiting_since")
-        if since is not None
-    }
+    return let_in_locked(using, list(locked))
+
+
+def let_in_locked(using: str, gates: Collection[Gate]) -> list[Entry]:
+    """See let_in()."""
+    sizes = {gate.pk: gate.size for gate in gates if gate.waiting_since is not None}
     if not sizes:
         return []
     taken = busy(using, list(sizes))

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connections
-from django.db.models import QuerySet
 
 from django_agenda.clock import monotonic
 from django_agenda.exceptions import AlreadyDeleted, ExecutionCancelled, ExecutionFailed
@@ -51,7 +51,7 @@ def wait_for_batch(batch: Batch, timeout: float | timedelta) -> None:
         if batch.is_finished:
             return
         threading.Event().wait(pause)
-    raise _batch_too_late(batch, _held(batch).count(), timeout)
+    raise _batch_too_late(batch, timeout, _held(batch))
 
 
 async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
@@ -62,7 +62,7 @@ async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
         if batch.is_finished:
             return
         await asyncio.sleep(pause)
-    raise _batch_too_late(batch, await _held(batch).acount(), timeout)
+    raise _batch_too_late(batch, timeout, await sync_to_async(_held)(batch))
 
 
 @contextmanager
@@ -106,11 +106,12 @@ def _too_late(execution: Execution, timeout: object) -> TimeoutError:
     return TimeoutError(words + held + _blocked(execution))
 
 
-def _held(batch: Batch) -> QuerySet[Execution]:
-    return batch.executions.filter(status__in=Execution.WAITING).exclude(held_by="")
+def _held(batch: Batch) -> int:
+    waiting = batch.executions.filter(status__in=Execution.WAITING)
+    return waiting.exclude(held_by="").count()
 
 
-def _batch_too_late(batch: Batch, held: int, timeout: object) -> TimeoutError:
+def _batch_too_late(batch: Batch, timeout: object, held: int) -> TimeoutError:
     words = f"Batch {batch.pk} is still {batch.status} after {_seconds(timeout)} s"
     words += f": {batch.describe()}" + (f", {held} of them held" if held else "")
     return TimeoutError(words + _blocked(batch))

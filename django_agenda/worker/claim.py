@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django_agenda.broker.entry import Entry
 from django_agenda.clock import monotonic
 from django_agenda.policies.terms import Terms
+from django_agenda.scheduling.leave import Start
 from django_agenda.tasks.context import Wish
 from django_agenda.tasks.payload import decode
 from django_agenda.tasks.reached import Reached
@@ -42,15 +43,17 @@ class Claim(NamedTuple):
     schedule_id: int | None = None
     terms: str | None = None
     """What its schedule asks for, as JSON; `task` is on these terms already."""
-    gate: str | None = None
+    slot: str | None = None
     """The gate of which it has a slot."""
-    starts_by: float | None = None
-    """The moment of the monotonic clock after which it is too late for its rate."""
+    start: Start | None = None
+    """The start of its rate that it has used up."""
 
     @property
     def may_start(self) -> bool:
         """Tell whether its body may begin now; what may not is given back."""
-        return self.lease.is_trusted and (self.starts_by is None or monotonic() <= self.starts_by)
+        return self.lease.is_trusted and (
+            self.start is None or monotonic() <= self.starts + self.start.tolerance / 1_000_000
+        )
 
 
 class Recorded(NamedTuple):

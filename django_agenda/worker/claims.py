@@ -21,7 +21,7 @@ from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
-from django_agenda.scheduling.slots import let_in
+from django_agenda.scheduling.leave import leave
 from django_agenda.scheduling.struck import Struck, under_strikes
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
@@ -86,7 +86,9 @@ def claim(
     """
     connection = connections[using]
     lease = lease or Lease(worker)
-    judged = in_transaction(using, partial(_claim_rows, using, worker, ids, moment, horizon))
+    judged = in_transaction(
+        using, partial(_claim_rows, using, worker, ids, moment, starts, horizon)
+    )
     rows, passed = judged.rows, judged.passed
     # As they were popped: the most urgent first.
     order = {id_: place for place, id_ in enumerate(ids)}
@@ -102,9 +104,9 @@ def claim(
             continue
         task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
-        wait, gate, slack = (due_at - moment).total_seconds(), None, None
+        wait, slot, start = (due_at - moment).total_seconds(), None, None
         if id_ in passed:
-            wait, gate, slack = passed[id_]
+            wait, slot, start = passed[id_]
         begins = starts + max(0.0, wait)
         claims.append(
             Claim._make(
@@ -117,8 +119,8 @@ def claim(
                     begins,
                     lease,
                     *row[14:16],
-                    gate,
-                    None if slack is None else begins + slack,
+                    slot,
+                    start,
                 )
             )
         )
@@ -131,10 +133,15 @@ def claim(
 
 
 def _claim_rows(
-    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
+    using: str,
+    worker: Worker,
+    ids: Sequence[str],
+    moment: datetime,
+    starts: float,
+    horizon: datetime,
 ) -> Judged:
     rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon))
-    judged = judge(using, rows, moment)
+    judged = judge(using, rows, moment, starts)
     before = Execution.status_before_claim
     moves = [(row[1], before(row[13]), _RUNNING) for row in judged.rows]
     states = counters.apply(using, counters.tally([*moves, *judged.moves]))
@@ -192,7 +199,7 @@ def _let_go(
         guard_params=[_identity(using, worker)],
         returning=("id", "queue_name", "due_at", "priority", "batch", "status", "gate"),
     )
-    let_others_in = let_in(using, {bulk.read_id(row[6]) for row in rows if row[6]})
+    let_others_in = leave(using, [bulk.read_id(row[6]) for row in rows if row[6]])
     states = counters.apply(using, counters.tally((row[4], _RUNNING, row[5]) for row in rows))
     waiting = {bulk.read_id(row[0]): row[4] for row in rows if row[5] == _SCHEDULED}
     held = hold_members(using, states, waiting)

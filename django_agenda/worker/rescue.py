@@ -23,7 +23,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.enqueue import tell
 from django_agenda.scheduling.hold import hold_members
-from django_agenda.scheduling.slots import let_in
+from django_agenda.scheduling.leave import leave
 from django_agenda.tasks.registry import lookup
 
 _REASON = "Its worker was lost while it ran"
@@ -64,7 +64,7 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
     def write_down() -> tuple[dict[str, str], set[str], list[Entry]]:
         taken = _take_back(using, found, {row.pk for row in again})
         _write_attempts(using, [row for row in found if row.pk.hex in taken])
-        let_others_in = let_in(using, {row.gate.hex for row in found if row.gate})
+        let_others_in = leave(using, [row.gate.hex for row in found if row.gate])
         moves = (
             (row.batch_id, _RUNNING, taken[row.pk.hex]) for row in found if row.pk.hex in taken
         )

@@ -54,10 +54,15 @@ def from_croniter(expression: str) -> str:
         raise CannotCarry(f"the expression {expression!r} has a field for years")
     seconds = words[5:]
     if len(words) in (5, 6):
-        words = words[:5]
-        if words[2] not in ("*", "?") and words[4] not in ("*", "?"):
-            words[2], words[4] = _expanded(_DAY, words[2]), _expanded(_WEEKDAY, words[4])
-        words = ["*" if word == "?" else word for word in words]
+        words = ["*" if word == "?" else word for word in words[:5]]
+        day, weekday = words[2], words[4]
+        # To croniter what leaves nothing out is a star, but only beside one in the other field.
+        if "*" in weekday and _is_all(_DAY, day):
+            words[2] = "*"
+        if "*" in day and _is_all(_WEEKDAY, weekday):
+            words[4] = "*"
+        if "*" not in (words[2], words[4]):
+            words[2], words[4] = _expanded(_DAY, day), _expanded(_WEEKDAY, weekday)
     return " ".join(seconds + words)
 
 
@@ -73,6 +78,14 @@ def _plain(field: _Field, text: str) -> str:
     if len(found) == field.last - field.first + 1:
         return "*"
     return ",".join(map(str, found))
+
+
+def _is_all(field: _Field, text: str) -> bool:
+    try:
+        found = {number for part in text.split(",") for number in _numbers(field, part)}
+    except CannotCarry:
+        return False  # L, 5L, 1#2
+    return len(found) == field.last - field.first + 1
 
 
 def _expanded(field: _Field, text: str) -> str:

@@ -10,11 +10,12 @@ from uuid import UUID
 from django.db import connections
 
 from django_agenda.broker.entry import Entry
-from django_agenda.clock import now
+from django_agenda.clock import monotonic, now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.gates import lock
+from django_agenda.scheduling.leave import Start
 from django_agenda.scheduling.slots import InLine
 from django_agenda.tasks.gates import gates_of
 from django_agenda.tasks.registry import lookup
@@ -50,14 +51,11 @@ _CHANGES = {
 
 
 class Passed(NamedTuple):
-    """Say in how many seconds it may begin, which slot it has, and how late it may be after that.
-
-    The latter two are None when they do not matter.
-    """
+    """Say in how many seconds it may begin, which slot it has, and which start of a rate."""
 
     wait: float
-    gate: str | None = None
-    slack: float | None = None
+    slot: str | None = None
+    start: Start | None = None
 
 
 class Judged(NamedTuple):
@@ -73,23 +71,27 @@ class Judged(NamedTuple):
     entries: Sequence[Entry] = ()
 
 
-def judge(using: str, rows: list[Row], moment: datetime) -> Judged:
-    """Judge rows as the claim returns them, in its transaction, at that moment.
+def judge(using: str, rows: list[Row], moment: datetime, starts: float) -> Judged:
+    """Judge rows as the claim returns them, in its transaction.
 
-    Must come before the counts of batches are changed: outcomes lock in that order.
+    `moment` and `starts` are one instant, of the broker's clock and of the monotonic one. Must come
+    before the counts of batches are changed: outcomes lock in that order.
     """
     gated = _gated({row[2] for row in rows})
     if not gated:
         return Judged(rows)
-    found = [_candidate(using, row, gated[row[2]], moment) for row in rows if row[2] in gated]
+    found = [_candidate(using, row, gated[row[2]]) for row in rows if row[2] in gated]
     found.sort(key=lambda one: one.place)
-    written_at = now()
     gates = lock(using, {key.id: key for one in found for key in one.keys.values()})
+    written_at, moment_us = now(), us_of(moment)
+    # Who had to wait for the lock starts later than it was meant to.
+    present_us = moment_us + int((monotonic() - starts) * 1_000_000)
+    for one in found:
+        one.starts_us = max(one.starts_us, present_us)
     book = Book(using, gates, written_at)
     _recall(using, found)
     slots, rates = Slots(using, book, found, written_at), Rates(using, book, found)
-    moment_us = us_of(moment)
-    debounces = Debounces(using, book, found, moment_us)
+    debounces = Debounces(using, book, found, present_us)
     doors: Sequence[Door] = (Cooldowns(book), debounces, rates, slots)
     for one in found:
         if all(door.lets(one) for door in doors):
@@ -114,12 +116,12 @@ def _gated(names: Iterable[str]) -> dict[str, Task[..., Any]]:
     return tasks
 
 
-def _candidate(using: str, row: Row, task: Task[..., Any], moment: datetime) -> Candidate:
+def _candidate(using: str, row: Row, task: Task[..., Any]) -> Candidate:
     due_at = bulk.read_moment(row[8], connections[using])
     place = InLine(-row[12], due_at.timestamp(), bulk.read_id(row[0]))
     assert task.policies is not None  # noqa: S101
-    starts_us = us_of(max(moment, due_at))
-    return Candidate(row, task.policies, gates_of(task, row[3], row[4]), place, starts_us)
+    keys = gates_of(task, row[3], row[4])
+    return Candidate(row, task.policies, keys, place, us_of(due_at))
 
 
 def _recall(using: str, found: Sequence[Candidate]) -> None:
@@ -157,7 +159,9 @@ def _judged(
 
 
 def _passed(one: Candidate, moment_us: int) -> Passed:
-    key, rate = one.keys.get("concurrency"), one.policies.rate
     wait = (one.starts_us - moment_us) / 1_000_000
-    slack = None if rate is None else rate.slack.total_seconds()
-    return Passed(wait, None if key is None else key.id, slack)
+    slot, rate = one.keys.get("concurrency"), one.policies.rate
+    start = None
+    if rate is not None:
+        start = Start(one.keys["rate"].id, one.starts_us + rate.tolerance_us, rate.tolerance_us)
+    return Passed(wait, None if slot is None else slot.id, start)

@@ -1,16 +1,18 @@
 """`rate=`: so many starts in any stretch of time, and the others at the next free moments.
 
-The gate keeps the moments of the last starts, which alone decide. What is put off has been promised
-a moment, in its row: promises are what newcomers come behind, but one that is cancelled or moved
-leaves no hole in what is allowed.
+The gate keeps the last starts, which alone decide: first by the latest moment at which the body may
+begin, and from its outcome on by the moment at which it did. What is put off has been promised a
+moment, in its row. Newcomers come behind all promises, unless so many of them were cancelled that
+there is room before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from django_agenda.models.execution import Execution
 from django_agenda.policies.rate import Rate, Starts
@@ -23,15 +25,19 @@ _KIND = "rate"
 
 @dataclass(slots=True)
 class _Gate:
-    """Know one gate: what has started, and with that also what was promised."""
+    """Know one gate: what has started, and what is to start when.
 
+    `again` is what was promised before and is put off once more, `behind` what comes behind all
+    promises: None as long as no newcomer had to ask.
+    """
+
+    id: str
     rate: Rate
     starts: Starts
-    promised: Starts
-    started: list[int]
-    # What lies between the promises that were read and the last ones is not known.
-    newcomers_from: int
+    again: Starts
     promised_until: int
+    behind: Starts | None = None
+    has_room: bool = True
     has_changed: bool = False
 
 
@@ -41,8 +47,7 @@ class Rates:
     def __init__(self, using: str, book: Book, found: Sequence[Candidate]) -> None:
         self._using = using
         self._book = book
-        self._ids = [one.id for one in found]
-        self._first_us = min(one.starts_us for one in found)
+        self._ids = [UUID(one.id) for one in found]
         self._gates: dict[str, _Gate] = {}
 
     def lets(self, one: Candidate) -> bool:
@@ -50,17 +55,18 @@ class Rates:
         key = one.keys.get(_KIND)
         if key is None:
             return True
-        assert one.policies.rate is not None  # noqa: S101
-        gate = self._gates.get(key.id) or self._read(key.id, one.policies.rate)
-        was_promised = one.moved_by == key.id
-        moment = (gate.starts if was_promised else gate.promised).free(one.starts_us)
-        if moment == one.starts_us:
+        gate = self._gates.get(key.id) or self._read(key.id, one)
+        is_newcomer = one.moved_by != key.id
+        if is_newcomer:
+            self._look_ahead(gate, one.starts_us)
+        if gate.starts.opens() <= one.starts_us and (gate.has_room or not is_newcomer):
             return True
-        if not was_promised:
-            moment = gate.promised.free(max(moment, gate.newcomers_from))
-        else:
-            gate.starts.add(moment)
-        gate.promised.add(moment)
+        line = gate.behind if is_newcomer and gate.behind else gate.again
+        moment = max(one.starts_us, line.opens())
+        for moments in (gate.again, gate.behind):
+            if moments is not None:
+                moments.add(moment + gate.rate.margin_us)
+        gate.has_room = gate.has_room and not is_newcomer
         gate.promised_until = max(gate.promised_until, moment)
         gate.has_changed = True
         one.move(moment, key.id)
@@ -68,52 +74,47 @@ class Rates:
 
     def passed(self, one: Candidate) -> None:
         """See Door."""
-        key = one.keys.get(_KIND)
-        if key is None:
-            return
-        gate = self._gates[key.id]
-        for moments in (gate.starts, gate.promised):
-            moments.add(one.starts_us)
-        gate.started.append(one.starts_us)
-        gate.has_changed = True
+        if key := one.keys.get(_KIND):
+            gate = self._gates[key.id]
+            latest = one.starts_us + gate.rate.tolerance_us
+            for moments in (gate.starts, gate.again, gate.behind):
+                if moments is not None:
+                    moments.add(latest)
+            gate.has_changed = True
 
     def finish(self) -> None:
         """Write down what has started, and until when moments were promised."""
         for id_, gate in self._gates.items():
             if gate.has_changed:
-                started = Starts(gate.rate.n, gate.rate.gap_us, gate.started)
-                kept = started.since(self._first_us)
-                state = {"starts": kept, "promised_until": gate.promised_until}
+                state = {"starts": gate.starts.moments, "promised_until": gate.promised_until}
                 self._book.change(id_, state=state)
 
-    def _read(self, id_: str, rate: Rate) -> _Gate:
+    def _read(self, id_: str, one: Candidate) -> _Gate:
+        rate = one.policies.rate
+        assert rate is not None  # noqa: S101
         state = self._book.gate(id_).state or {"starts": [], "promised_until": 0}
-        promises: list[int] = []
-        newcomers_from = 0
-        if state["promised_until"] > self._first_us - rate.gap_us:
-            promises, newcomers_from = self._promises(id_, rate)
-        gate = _Gate(
-            rate,
-            Starts(rate.n, rate.gap_us, state["starts"]),
-            Starts(rate.n, rate.gap_us, [*state["starts"], *promises]),
-            list(state["starts"]),
-            newcomers_from,
-            state["promised_until"],
-        )
+        starts = state["starts"]
+        gate = _Gate(id_, rate, Starts(rate, starts), Starts(rate, starts), state["promised_until"])
         self._gates[id_] = gate
         return gate
 
-    def _promises(self, id_: str, rate: Rate) -> tuple[list[int], int]:
-        """Return the promises that are near, and the last ones; and from when on to add to them."""
-        first = moment_of(self._first_us - rate.gap_us)
-        reach = moment_of(self._first_us + rate.gap_us) + timedelta(seconds=1)
+    def _look_ahead(self, gate: _Gate, moment_us: int) -> None:
+        """See, once, what was promised to others."""
+        if gate.behind is not None:
+            return
+        rate = gate.rate
+        gate.behind = Starts(rate, gate.starts.moments)
+        if gate.promised_until < moment_us - rate.per_us:
+            return
+        promised = self._promised(gate.id, moment_us - rate.per_us)
+        for due_at in promised.order_by("-due_at").values_list("due_at", flat=True)[: rate.n]:
+            gate.behind.add(us_of(due_at) + rate.margin_us)
+        soon = promised.filter(due_at__lte=moment_of(moment_us + rate.per_us + rate.margin_us))
+        before = gate.starts.count_since(moment_us - rate.per_us)
+        gate.has_room = before + soon.count() < rate.n
+
+    def _promised(self, id_: str, after_us: int) -> QuerySet[Execution]:
         rows = Execution.objects.using(self._using).filter(
-            moved_by=UUID(id_), status__in=Execution.WAITING, due_at__gt=first
+            moved_by=UUID(id_), status__in=Execution.WAITING, due_at__gt=moment_of(after_us)
         )
-        rows = rows.exclude(pk__in=[UUID(one) for one in self._ids])
-        moments = rows.values_list("due_at", flat=True)
-        near = list(moments.filter(due_at__lte=reach).order_by("due_at")[: 4 * rate.n])
-        last = list(moments.filter(due_at__gt=reach).order_by("-due_at")[: 2 * rate.n])
-        found = [us_of(moment) for moment in (*near, *last)]
-        is_all = len(last) < 2 * rate.n
-        return found, 0 if is_all else us_of(last[0])
+        return rows.exclude(pk__in=self._ids)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from django_agenda.admin import paging
 from django_agenda.models import Batch, Execution
-from tests.factories import BatchFactory, ExecutionFactory
+from tests.factories import ExecutionFactory, Scene, ScheduleFactory, flood
 
 LIST = reverse("admin:django_agenda_execution_changelist")
 
@@ -46,10 +46,7 @@ def test_the_pages_of_a_filter_are_those_of_the_whole(
 
 
 def test_a_batch_is_listed_in_its_own_order(admin_client: Client) -> None:
-    batch = BatchFactory.create()
-    places = [(place * 37) % 120 for place in range(120)]
-    for place in places:
-        ExecutionFactory.create(batch=batch, position=place)
+    batch = flood(120)
 
     answer = admin_client.get(f"{LIST}?batch__id__exact={batch.pk}&p=2")
 
@@ -65,8 +62,6 @@ def test_what_is_rare_is_looked_for_once(admin_client: Client, rows: list[Execut
 
 
 def test_names_are_left_to_the_order_of_the_database(admin_client: Client) -> None:
-    from tests.factories import ScheduleFactory
-
     for name in ("b", "A", "a", "Z"):
         ScheduleFactory.create(name=name)
     address = reverse("admin:django_agenda_schedule_changelist")
@@ -78,7 +73,8 @@ def test_names_are_left_to_the_order_of_the_database(admin_client: Client) -> No
 
 
 def test_no_batch_is_found_twice(admin_client: Client) -> None:
-    BatchFactory.create_batch(3, total=1, failed=1)
+    for _ in range(3):
+        flood(5, scene=Scene(elapsed=2, outage=None, refused=0, failing=1, missing=0))
     address = reverse("admin:django_agenda_batch_changelist")
 
     found = admin_client.get(f"{address}?trouble=failures").context["cl"].result_list

@@ -180,7 +180,7 @@ def test_the_list_draws_the_last_ticks_and_says_how_late_they_were(admin_client:
 
     assert 'aria-label="Last ticks: 59 succeeded, 1 failed"' in page
     assert 'viewBox="0 0 60 ' in page
-    assert "at most +6.9 s" in page
+    assert "max 6.9 s" in page
     assert "style=" not in page.partition("Last ticks")[2].partition("</svg>")[0]
 
 

@@ -5,59 +5,60 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_agenda.policies.rate import Rate, Starts
+from django_agenda.policies.rate import Rate, Starts, corrected
 
-MOMENTS = st.lists(st.integers(0, 60), max_size=12)
-SIZES = st.integers(1, 4)
-GAPS = st.integers(1, 20)
+UNIT = 1_000_000
 
 
-def holds(n: int, gap: int, moments: list[int]) -> bool:
-    """Tell whether no stretch that is shorter than the gap has more than n of them."""
+def holds(n: int, per: int, moments: list[int]) -> bool:
+    """Tell whether no stretch that is shorter than `per` has more than n of them."""
     ordered = sorted(moments)
-    return all(later - earlier >= gap for earlier, later in zip(ordered, ordered[n:], strict=False))
+    return all(later - first >= per for first, later in zip(ordered, ordered[n:], strict=False))
 
 
-def within_bounds(n: int, gap: int, moments: list[int]) -> list[int]:
-    kept: list[int] = []
-    for moment in moments:
-        if holds(n, gap, [*kept, moment]):
-            kept.append(moment)
-    return kept
-
-
-@given(SIZES, GAPS, MOMENTS, st.integers(0, 60))
-def test_the_free_moment_is_the_first_at_which_the_rate_holds(
-    n: int, gap: int, moments: list[int], wanted: int
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1), st.booleans()), max_size=40),
+)
+def test_whenever_in_its_tolerance_each_starts_the_rate_holds(
+    n: int, coming: list[tuple[int, float, bool]]
 ) -> None:
-    kept = within_bounds(n, gap, moments)
+    """Each comes so many units after the last one, begins so late, and is known soon or never."""
+    rate = Rate(n, per=3)
+    moments: list[int] = []
+    began: list[int] = []
+    moment = 10 * UNIT
+    for wait, late, is_known in coming:
+        moment += wait * UNIT
+        starts = Starts(rate, moments)
+        moment = max(moment, starts.opens())
+        latest = moment + rate.tolerance_us
+        starts.add(latest)
+        began.append(moment + int(late * rate.tolerance_us))
+        moments = corrected(starts.moments, latest, began[-1]) if is_known else starts.moments
 
-    free = Starts(n, gap, kept).free(wanted)
-
-    first = next(one for one in range(wanted, 1000) if holds(n, gap, [*kept, one]))
-    assert free == first
-
-
-@given(SIZES, GAPS, MOMENTS, st.integers(0, 60))
-def test_what_is_forgotten_would_have_changed_nothing(
-    n: int, gap: int, moments: list[int], wanted: int
-) -> None:
-    starts = Starts(n, gap, within_bounds(n, gap, moments))
-
-    kept = Starts(n, gap, starts.since(wanted))
-
-    assert kept.free(wanted) == starts.free(wanted)
+    assert holds(n, rate.per_us, began)
 
 
-def test_a_start_makes_room_after_the_stretch_and_the_slack() -> None:
-    assert Rate(1, per=1).gap_us == 1_050_000
-    assert Rate(1, per=0.1).slack == timedelta(milliseconds=20)
-    assert Rate(1, per=timedelta(days=1)).slack == timedelta(seconds=1)
+def test_a_start_that_never_was_makes_room_again() -> None:
+    starts = Starts(Rate(1, per=1), [5])
+
+    assert corrected(starts.moments, 5, None) == []
+    assert corrected(starts.moments, 6, None) == [5]
+    assert Starts(Rate(1, per=1), []).opens() == 0
 
 
-def test_a_thousand_that_wait_are_found_a_moment_quickly() -> None:
-    starts = Starts(1000, 1_050_000)
-    for number in range(3000):
-        starts.add(starts.free(number))
+def test_no_more_is_kept_than_matters() -> None:
+    starts = Starts(Rate(2, per=1), range(10))
+    starts.add(7)
 
-    assert starts.free(5) == 3 * 1_050_000
+    assert starts.moments == [8, 9]
+    assert starts.count_since(8) == 1
+    assert starts.opens() == 8 + UNIT
+
+
+def test_how_late_a_start_may_be_depends_on_the_rate() -> None:
+    assert Rate(1, per=1).tolerance_us == 100_000
+    assert Rate(1, per=5).tolerance_us == 500_000
+    assert Rate(1, per=timedelta(days=1)).tolerance_us == 1_000_000
+    assert [Rate(1, per=per).margin_us for per in (0.1, 1, 60)] == [20_000, 50_000, 1_000_000]
