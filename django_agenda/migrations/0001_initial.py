@@ -36,13 +36,13 @@ class Migration(migrations.Migration):
             name='Gate',
             fields=[
                 ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('concurrency', 'concurrency'), ('rate', 'rate'), ('cooldown', 'cooldown'), ('debounce', 'debounce')], max_length=11, verbose_name='policy')),
-                ('task_name', models.CharField(max_length=255, verbose_name='task')),
-                ('label', models.CharField(blank=True, default='', max_length=255, verbose_name='of')),
+                ('kind', models.CharField(choices=[('concurrency', 'Concurrency'), ('rate', 'Rate'), ('cooldown', 'Cooldown'), ('debounce', 'Debounce')], max_length=11)),
+                ('task_name', models.CharField(max_length=255)),
+                ('label', models.CharField(blank=True, default='', max_length=255)),
                 ('size', models.PositiveIntegerField(default=0)),
-                ('waiting_since', models.DateTimeField(null=True, verbose_name='waited for since')),
+                ('waiting_since', models.DateTimeField(null=True)),
                 ('state', django_agenda.models.fields.PayloadField(editable=False, null=True)),
-                ('used_at', models.DateTimeField(default=django_agenda.clock.now, verbose_name='used')),
+                ('used_at', models.DateTimeField(default=django_agenda.clock.now)),
             ],
             options={
                 'verbose_name': 'gate',

@@ -86,8 +86,9 @@ class Rates:
         """Write down what has started, and until when moments were promised."""
         for id_, gate in self._gates.items():
             if gate.has_changed:
+                latest = max([gate.promised_until, *gate.starts.moments])
                 state = {"starts": gate.starts.moments, "promised_until": gate.promised_until}
-                self._book.change(id_, state=state)
+                self._book.change(id_, state=state | {"until": latest + gate.rate.per_us})
 
     def _read(self, id_: str, one: Candidate) -> _Gate:
         rate = one.policies.rate
