@@ -21,19 +21,19 @@ class Gate(models.Model):
     class Kind(models.TextChoices):
         """Say which policy it is of."""
 
-        CONCURRENCY = "concurrency", _("concurrency")
-        RATE = "rate", _("rate")
-        COOLDOWN = "cooldown", _("cooldown")
-        DEBOUNCE = "debounce", _("debounce")
+        CONCURRENCY = "concurrency"
+        RATE = "rate"
+        COOLDOWN = "cooldown"
+        DEBOUNCE = "debounce"
 
     id = models.UUIDField(primary_key=True, editable=False)
-    kind = models.CharField(_("policy"), max_length=11, choices=Kind.choices)
-    task_name = models.CharField(_("task"), max_length=255)
-    label = models.CharField(_("of"), max_length=255, blank=True, default="")
+    kind = models.CharField(max_length=11, choices=Kind.choices)
+    task_name = models.CharField(max_length=255)
+    label = models.CharField(max_length=255, blank=True, default="")
     size = models.PositiveIntegerField(default=0)
-    waiting_since = models.DateTimeField(_("waited for since"), null=True)
+    waiting_since = models.DateTimeField(null=True)
     state = PayloadField(null=True, editable=False)
-    used_at = models.DateTimeField(_("used"), default=now)
+    used_at = models.DateTimeField(default=now)
 
     class Meta:
         verbose_name = _("gate")

@@ -46,18 +46,10 @@ class Rate:
     def tolerance_us(self) -> int:
         """Return how many microseconds later than its moment a body may begin.
 
-        One that would begin even later is judged anew. A tenth of `per`, from 0.1 to 1 s.
+        One that would begin even later is judged anew. A tenth of `per`, from 0.1 to 1 s. Promised
+        moments lie by as much further apart: what is a little late then puts off nobody.
         """
         return min(max(self.per_us // 10, 100_000), 1_000_000)
-
-    @property
-    def margin_us(self) -> int:
-        """Return how many microseconds are added to `per` between two promised moments.
-
-        What was a little late would else put off, a little, all that come after it. A twentieth of
-        `per`, from 20 ms to 1 s.
-        """
-        return min(max(self.per_us // 20, 20_000), 1_000_000)
 
     @property
     def _per(self) -> timedelta:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import Q
 
-from django_agenda.clock import now
+from django_agenda.clock import now, unix_ms
+from django_agenda.conf import get_settings
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.gate import Gate
@@ -44,15 +44,21 @@ def lock(using: str, keys: Mapping[str, Key]) -> dict[str, Locked]:
     return found
 
 
-def prune_gates(using: str, *, limit: int) -> int:
-    """Delete gates that nobody has used for a day, and that nothing refers to."""
+def prune_gates(using: str) -> int:
+    """Delete gates that are not used any more; return how many.
+
+    Nobody has used them for a day, no living execution names them, and what they remember is over.
+    """
     old = Gate.objects.using(using).filter(used_at__lt=now() - KEPT_FOR, waiting_since=None)
-    ids = list(old.order_by("used_at").values_list("pk", flat=True)[:limit])
-    if not ids:
-        return 0
-    live = Execution.objects.using(using).filter(Q(gate__in=ids), status__in=Execution.LIVE)
-    free = set(ids) - set(live.order_by().values_list("gate", flat=True).distinct())
-    return old.filter(pk__in=free).delete()[0]
+    count, after = 0, UUID(int=0)
+    while page := list(old.filter(pk__gt=after).order_by("pk")[: get_settings().CHUNK_SIZE]):
+        after = page[-1].pk
+        moment_us = unix_ms() * 1000
+        ids = [one.pk for one in page if not one.state or one.state["until"] < moment_us]
+        live = Execution.objects.using(using).filter(gate__in=ids, status__in=Execution.LIVE)
+        named = live.order_by().values_list("gate", flat=True).distinct()
+        count += old.filter(pk__in=set(ids).difference(named)).delete()[0]
+    return count
 
 
 def _lock(using: str, ids: Collection[str]) -> dict[str, Locked]:

@@ -30,10 +30,10 @@ class Start(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """Say when it really was; None is never."""
+    """Say by when it surely was; None is never."""
 
     start: Start
-    began: int | None
+    by: int | None
 
 
 def leave(using: str, slots: Iterable[str | None], begun: Sequence[Begun] = ()) -> list[Entry]:
@@ -61,13 +61,13 @@ def forget(using: str, starts: Collection[Start]) -> None:
 
 def _remember(using: str, gates: dict[str, Gate], begun: Sequence[Begun]) -> None:
     states: dict[str, Any] = {}
-    for start, began in begun:
+    for start, by in begun:
         gate = gates.get(start.gate)
         if gate is None or not gate.state:
             continue
         state = states.setdefault(start.gate, dict(gate.state))
-        if began is not None:
-            began = min(max(began, start.latest - start.tolerance), start.latest)  # noqa: PLW2901
-        state["starts"] = corrected(state["starts"], start.latest, began)
+        if by is not None:
+            by = min(max(by, start.latest - start.tolerance), start.latest)  # noqa: PLW2901
+        state["starts"] = corrected(state["starts"], start.latest, by)
     for id_, state in sorted(states.items()):
         Gate.objects.using(using).filter(pk=UUID(id_)).update(state=state)

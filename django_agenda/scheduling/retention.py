@@ -10,6 +10,7 @@ from django_agenda.clock import monotonic, now
 from django_agenda.conf import Settings, get_settings
 from django_agenda.models.batch import Batch
 
+from .gates import prune_gates
 from .prune import Rules, prune
 
 # Seconds: what one look may cost, and how long after a whole walk the next one begins.
@@ -41,6 +42,7 @@ class Retention:
             if monotonic() - began > BUDGET:
                 self._steps = steps
                 return count
+        prune_gates(self._using)
         self._rests_until = monotonic() + REST
         return count
 

@@ -37,6 +37,8 @@ from .hold import WAITING, entry_of_row
 
 # How long a slot is kept for one that was let in and that nobody claims.
 RESERVED = timedelta(seconds=10)
+# Claims are made a little ahead of the moment.
+SOON = timedelta(seconds=1)
 _MOST_GATES = 100
 
 
@@ -102,7 +104,9 @@ def busy(using: str, gates: Sequence[UUID], apart_from: Sequence[str] = ()) -> M
 def in_line(using: str, gate: UUID, count: int) -> list[InLine]:
     """Return the first that wait for a slot of a locked gate."""
     paused = PausedQueue.objects.using(using).values("name")
-    rows = _waiting(using, gate).exclude(queue_name__in=paused)
+    # It may have been given another moment since.
+    due = _waiting(using, gate).filter(due_at__lte=now() + SOON)
+    rows = due.exclude(queue_name__in=paused)
     found = rows.order_by("-priority", "due_at", "pk").values_list("pk", "priority", "due_at")
     return [
         InLine(-priority, due_at.timestamp(), id_.hex) for id_, priority, due_at in found[:count]
@@ -133,7 +137,7 @@ def _waiting(using: str, gate: UUID) -> QuerySet[Execution]:
 
 
 def _end_waiting(using: str, gate: UUID, let_in: Sequence[str]) -> None:
-    """Say that nobody waits any more, unless somebody does in a paused queue."""
+    """Say that nobody waits any more, unless somebody does in a paused queue, or for later."""
     others = _waiting(using, gate).exclude(pk__in=[UUID(id_) for id_ in let_in])
     if not others.exists():
         Gate.objects.using(using).filter(pk=gate).update(waiting_since=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
+from django_agenda.scheduling.slots import SOON
 
 from .queues import Queues
 
@@ -18,7 +20,7 @@ class Line:
     def is_waited_for(self) -> bool:
         """Tell whether one of them may still be let in, as soon as another one ends."""
         waiting = Execution.objects.using(self._using).filter(
-            held_by=Execution.NO_SLOT, status__in=Execution.WAITING
+            held_by=Execution.NO_SLOT, status__in=Execution.WAITING, due_at__lte=now() + SOON
         )
         paused = PausedQueue.objects.using(self._using).values("name")
         return self._queues.of(waiting).exclude(queue_name__in=paused).exists()

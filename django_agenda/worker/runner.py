@@ -31,6 +31,10 @@ from .together import run_together, tidy
 BAD_ARGUMENTS = "BadArguments"
 
 
+class _TooLate(BaseException):
+    """Stop before the body: on the way to it the moment has passed by which it had to begin."""
+
+
 def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     """Run a body in this thread; whatever it raises becomes the outcome."""
     if not claim.may_start:
@@ -52,6 +56,8 @@ def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context)
                 ),
             )
         text = _called(claim, deadlines, context)
+    except _TooLate:
+        return fenced(claim)
     except BaseException as error:  # noqa: BLE001
         return _ended(claim, started_at, began, error, context)
     finally:
@@ -84,6 +90,8 @@ async def _arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
 def _called(claim: Claim, deadlines: Deadlines, context: Context) -> str | None:
     args, kwargs = _arguments(claim, context)
     call = claim.task.function
+    if claim.start is not None and not claim.may_start:
+        raise _TooLate
     if claim.task.timeout is None:
         text = _encoded(call(*args, **kwargs))
     else:

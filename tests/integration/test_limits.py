@@ -289,6 +289,19 @@ def test_those_in_line_are_no_drift(living_worker: Worker) -> None:
     assert (report.missing, report.expired, report.drifts) == (0, 0, [])
 
 
+def test_one_in_line_that_is_given_another_moment_keeps_no_slot_until_then(
+    living_worker: Worker, work: Work
+) -> None:
+    first, second = some(2)
+    [running] = take(living_worker, first, second)
+    second.reschedule(at=now() + timedelta(hours=1))
+
+    assert end(living_worker, running) == []
+    assert work() == 0  # a burst does not wait for it either
+    second.reschedule(at=now())
+    assert let_all_in(DEFAULT) == 1
+
+
 def test_a_new_size_holds_from_the_next_claim_on(
     living_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django_agenda import Agenda, Call, schedule, schedule_many
+from django_agenda import Agenda, Call, schedule_many
 from django_agenda.clock import monotonic, now
 from django_agenda.models import Batch, Execution, Gate, Worker
 from django_agenda.scheduling.leave import forget
@@ -163,12 +163,12 @@ def test_workers_together_never_start_more_in_any_stretch(
     assert assert_counters_equal_rows(batch).status == "succeeded"
 
 
-def test_a_moved_one_is_not_late_by_what_it_was_moved(tmp_path: Path) -> None:
-    path = str(tmp_path / "starts")
-    for number in range(6):
-        schedule(tasks.five_at_a_time)(path, number)
+def test_a_moved_one_is_late_by_the_moment_that_it_was_moved_to(living_worker: Worker) -> None:
+    rows = some(3)
+    take(living_worker, *rows)
+    then = fresh(rows[2]).due_at
 
-    with RunningWorker():
-        wait_until(lambda: not Execution.objects.live().exists())
+    [one] = take(living_worker, rows[2], moment=then)
+    end(living_worker, one, started_at=then + timedelta(milliseconds=5), finished_at=then + SECOND)
 
-    assert not Execution.objects.filter(lag_ms__gte=300).exists()
+    assert fresh(rows[2]).lag_ms == 5

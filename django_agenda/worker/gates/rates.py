@@ -1,7 +1,7 @@
 """`rate=`: so many starts in any stretch of time, and the others at the next free moments.
 
-The gate keeps the last starts, which alone decide: first by the latest moment at which the body may
-begin, and from its outcome on by the moment at which it did. What is put off has been promised a
+The gate keeps the last starts, which alone decide, each by the latest moment at which the body may
+have begun: an outcome tells better. What is put off has been promised a
 moment, in its row. Newcomers come behind all promises, unless so many of them were cancelled that
 there is room before.
 """
@@ -65,7 +65,7 @@ class Rates:
         moment = max(one.starts_us, line.opens())
         for moments in (gate.again, gate.behind):
             if moments is not None:
-                moments.add(moment + gate.rate.margin_us)
+                moments.add(moment + gate.rate.tolerance_us)
         gate.has_room = gate.has_room and not is_newcomer
         gate.promised_until = max(gate.promised_until, moment)
         gate.has_changed = True
@@ -86,8 +86,9 @@ class Rates:
         """Write down what has started, and until when moments were promised."""
         for id_, gate in self._gates.items():
             if gate.has_changed:
+                latest = max([gate.promised_until, *gate.starts.moments])
                 state = {"starts": gate.starts.moments, "promised_until": gate.promised_until}
-                self._book.change(id_, state=state)
+                self._book.change(id_, state=state | {"until": latest + gate.rate.per_us})
 
     def _read(self, id_: str, one: Candidate) -> _Gate:
         rate = one.policies.rate
@@ -108,8 +109,8 @@ class Rates:
             return
         promised = self._promised(gate.id, moment_us - rate.per_us)
         for due_at in promised.order_by("-due_at").values_list("due_at", flat=True)[: rate.n]:
-            gate.behind.add(us_of(due_at) + rate.margin_us)
-        soon = promised.filter(due_at__lte=moment_of(moment_us + rate.per_us + rate.margin_us))
+            gate.behind.add(us_of(due_at) + rate.tolerance_us)
+        soon = promised.filter(due_at__lte=moment_of(moment_us + rate.per_us + rate.tolerance_us))
         before = gate.starts.count_since(moment_us - rate.per_us)
         gate.has_room = before + soon.count() < rate.n
 

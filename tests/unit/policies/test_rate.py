@@ -61,4 +61,3 @@ def test_how_late_a_start_may_be_depends_on_the_rate() -> None:
     assert Rate(1, per=1).tolerance_us == 100_000
     assert Rate(1, per=5).tolerance_us == 500_000
     assert Rate(1, per=timedelta(days=1)).tolerance_us == 1_000_000
-    assert [Rate(1, per=per).margin_us for per in (0.1, 1, 60)] == [20_000, 50_000, 1_000_000]
