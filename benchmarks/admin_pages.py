@@ -90,7 +90,10 @@ def pages(rows: int) -> Iterator[tuple[str, str]]:
     over = Scene(elapsed=1.3, refused=0.0)
     sizes = [size for size in (10, 1000, 100_000) if size < rows]
     running = [swollen(size, scene=Scene()) for size in (*sizes, rows)]
-    finished, gone = (swollen(rows, scene=over, name=name) for name in ("Finished", "Pruned"))
+    finished = swollen(rows, scene=over, name="Finished")
+    few = finished.executions.filter(position__in=(5, 500, 5000))
+    few.update(task_name="shop.tasks.hardly_ever", worker="rare-1")
+    gone = swollen(rows, scene=over, name="Pruned")
     pruned(gone)
     WorkerFactory.create_batch(200)
     settle()
@@ -101,6 +104,8 @@ def pages(rows: int) -> Iterator[tuple[str, str]]:
         part = urlencode({"from": begin, "to": begin + 864_000})
         yield f"batch page, {batch.total:,}, a hundredth", f"{page_of(batch)}?{part}"
         yield f"batch page, {batch.total:,}, failures", f"{page_of(batch)}?status=failed"
+    yield f"just finished {rows:,}", page_of(finished)
+    digest(finished)
     yield f"finished batch, {rows:,}", page_of(finished)
     yield f"pruned batch, {rows:,}", page_of(gone)
     yield from execution_lists(finished)
@@ -112,6 +117,24 @@ def pages(rows: int) -> Iterator[tuple[str, str]]:
     settle()
     yield from lists("batch", "batches", batch_cases())
     yield f"overview, {rows:,} batches as well", list_of("overview")
+
+
+def digest(batch: Any) -> None:
+    """Do what the caretaker does when a batch has ended, and tell what that costs."""
+    from django_agenda.models import Digest
+    from django_agenda.scheduling.digest import write_digests
+
+    longest, began, worked = 0.0, time.perf_counter(), processor_s()
+    steps = write_digests("default")
+    while True:
+        step = time.perf_counter()
+        if next(steps, steps) is steps:
+            break
+        longest = max(longest, time.perf_counter() - step)
+    took = (time.perf_counter() - began, processor_s() - worked, longest)
+    size = len(Digest.objects.get(batch=batch).text)
+    words = "its digest took {:.1f} s, of the processors {:.1f} s, its longest step {:.2f} s"
+    print(f"{words.format(*took)}; {size:,} bytes", flush=True)
 
 
 def execution_lists(finished: Any) -> Iterator[tuple[str, str]]:
@@ -130,6 +153,7 @@ def execution_lists(finished: Any) -> Iterator[tuple[str, str]]:
         **{f"late {value}": f"late={value}" for value in ("1000", "600000")},
         "of a task, last page": "task=shop.tasks.send_reminder&p=200",
         "of an unknown task": "task=nowhere",
+        "of a rare task": "task=shop.tasks.hardly_ever",
         "failed, late, of a batch": f"status__exact=failed&late=600000&{of_batch}",
         "of an error": f"error_fingerprint={mark}",
         "of an error in a batch": f"error_fingerprint={mark}&{of_batch}",
@@ -142,6 +166,7 @@ def execution_lists(finished: Any) -> Iterator[tuple[str, str]]:
         "search by words of an error": "q=error:no+address+for+customer",
         "search by words of no error": "q=error:nothing-says-this",
         "search for a worker that is not": "q=worker:nobody",
+        "search by rare worker": "q=worker:rare-1",
         "search for nothing": "q=nothing-has-this",
         "search in failed": "status__exact=failed&q=nothing-has-this",
     }

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import os
 
-from django_agenda import task
+from django_agenda import Limit, Rate, task
 
 
 @task
 def nothing(number: int) -> None:
     """Do nothing."""
+
+
+@task(concurrency=Limit(100, by="number"))
+def of_many(number: int) -> None:
+    """Do nothing, with slots enough."""
+
+
+@task(concurrency=8)
+def in_one_line(number: int) -> None:
+    """Do nothing, eight at once."""
+
+
+@task(rate=Rate(1000, per=1))
+def at_a_rate(number: int) -> None:
+    """Do nothing, a thousand times a second."""
 
 
 @task

@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 # From now both ways this stays within the years that a datetime knows.
+# A thread each, and a slot in shared memory.
+MOST_BODIES = 10_000
 LONGEST = timedelta(days=365_250)
 # What agenda_dev tells its programs: the address of a private Redis, instead of the settings'.
 PRIVATE_REDIS = "AGENDA_PRIVATE_REDIS"
@@ -153,6 +155,10 @@ def _check_most(key: str, value: Any) -> None:
     if isinstance(value, timedelta) and value > LONGEST:
         raise ImproperlyConfigured(
             f"DJANGO_AGENDA[{key!r}] must be at most a thousand years, not {value!r}."
+        )
+    if key == "CONCURRENCY" and value > MOST_BODIES:
+        raise ImproperlyConfigured(
+            f"DJANGO_AGENDA['CONCURRENCY'] must be 1 to {MOST_BODIES}, not {value}."
         )
     if key == "CHUNK_SIZE" and value > 5000:
         raise ImproperlyConfigured(f"DJANGO_AGENDA['CHUNK_SIZE'] must be 1 to 5000, not {value}.")

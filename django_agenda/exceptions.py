@@ -6,6 +6,7 @@
     ├── BrokerUnavailable                Redis refused, or could not be reached
     ├── ExecutionFailed                  what was waited for failed, or was missed
     ├── ExecutionCancelled               what was waited for was cancelled or skipped
+    ├── AlreadyDeleted                   what was waited for was pruned meanwhile, or deleted
     ├── OutsideTask (also a RuntimeError)  `current` was used where no task runs
     └── ServerMissing                    no Redis or Valkey binary for the embedded server
     RetryAsked (a BaseException)         `current.retry()` ends the attempt; nothing to be caught
@@ -76,6 +77,18 @@ class ExecutionCancelled(AgendaError):
     def __init__(self, execution: Execution) -> None:
         super().__init__(f"Execution {execution.pk} was {execution.status}")
         self.execution = execution
+
+
+class AlreadyDeleted(AgendaError):
+    """Say that the row of what was waited for is gone: pruned after its end, or deleted.
+
+    `row` is what it was when it was read last.
+    """
+
+    def __init__(self, row: Execution | Batch) -> None:
+        kind = type(row).__name__
+        super().__init__(f"{kind} {row.pk} is gone: it was pruned after its end, or deleted")
+        self.row = row
 
 
 class OutsideTask(AgendaError, RuntimeError):

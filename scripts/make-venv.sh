@@ -18,7 +18,10 @@ fi
 pip="$folder/bin/python -m pip"
 [ -x "$folder/bin/uv" ] || $pip install --quiet uv 2>/dev/null || true
 if [ -x "$folder/bin/uv" ]; then
-    exec "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"
+    # What a network lost once is asked for once more.
+    "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@" ||
+        exec "$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"
+    exit
 fi
 echo "uv cannot be had; going on with pip." >&2
 $pip install --quiet --upgrade "pip>=25.1" # knows dependency groups

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 1180
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+NEW_BATCH = {
+    "task": "tests.tasks.echo",
+    "lines": "\n".join(f'[{number}, "monthly"]' for number in range(1, 41)),
+    "amount": "20",
+    "name": "Letters",
+}
 # Hides what is no part of the product, and what would differ from one run to the next.
 CLOSED_SIDEBAR = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false')"
 
@@ -45,12 +51,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Say what one picture shows; without a height it is as high as the page."""
+    """Say what one picture shows; without a height it is as high as the page.
+
+    `fields` are filled in, and `press` is pressed, before it is taken.
+    """
 
     name: str
     path: str
     theme: str = "light"
     height: int | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    press: str = ""
 
 
 def main() -> int:
@@ -80,6 +91,17 @@ def _pictures(site: Site) -> list[Picture]:
         Picture(name="retry", path=f"django_agenda/batch/{site.batch}/do/retry/"),
         Picture(name="batch-light", path=page, height=1120),
         Picture(name="batch-dark", path=page, height=1120, theme="dark"),
+        Picture(name="errors", path="django_agenda/errorgroup/"),
+        Picture(name="schedules", path="django_agenda/schedule/"),
+        Picture(name="operation", path="django_agenda/operation/1/change/"),
+        Picture(name="queues", path="django_agenda/queue/", height=1120),
+        Picture(
+            name="new-batch",
+            path="django_agenda/batch/add/",
+            height=1120,
+            fields=NEW_BATCH,
+            press="preview",
+        ),
     ]
     if site.big_batch:
         big = f"django_agenda/batch/{site.big_batch}/change/"
@@ -115,6 +137,11 @@ def _take_one(browser: Browser, site: Site, picture: Picture, target: Path) -> N
     answer = page.goto(f"{site.url}{picture.path}")
     if answer is None or not answer.ok:
         sys.exit(f"{site.url}{picture.path} did not answer with a page.")
+    for name, value in picture.fields.items():
+        page.fill(f"[name={name}]", value)
+    if picture.press:
+        page.click(f"[name={picture.press}]")
+        page.wait_for_load_state("networkidle")
     page.screenshot(path=target, full_page=picture.height is None)
     context.close()
     print(target)
@@ -203,7 +230,46 @@ def _fill() -> tuple[str, int, int]:
     )
     for name, running in (("mail-1", 6), ("mail-2", 8), ("shop-1", 2)):
         WorkerFactory.create(name=name, running=running)
+    _fill_lists(big.pk)
     return password, batch.pk, big.pk
+
+
+def _fill_lists(batch: int) -> None:
+    from django_agenda.clock import now
+    from django_agenda.models import Execution, Operation, Schedule
+    from tests import tasks
+
+    rules = (("Reports", "0 9 * * 1-5", 40), ("Sweep the carts", "*/15 * * * *", 900))
+    for place, (name, rule, typical) in enumerate(rules):
+        schedule = Schedule.objects.cron(tasks.nothing, rule, name=name, labels=["shop"])
+        for number in range(60):
+            tick = now() - timedelta(minutes=15 * (60 - number))
+            Execution.objects.create(
+                schedule=schedule,
+                task_name=schedule.task_name,
+                tick_at=tick,
+                due_at=tick,
+                finished_at=tick,
+                started_at=tick,
+                status="failed" if number in (17, 41 + place) else "succeeded",
+                lag_ms=typical + 37 * (number % 7),
+                run_ms=400 + (number * 7919) % 1700,
+            )
+    Schedule.objects.interval(tasks.nothing, timedelta(seconds=90), name="Poll the bank")
+    Schedule.objects.cron(tasks.nothing, "@monthly", name="Invoices").disable()
+    Operation.objects.create(
+        kind="retry",
+        model="batch",
+        subjects=[batch],
+        filter_text="Newsletter",
+        by="anna",
+        reason="The mail server is back",
+        status="running",
+        started_at=now(),
+        total=2900,
+        done=1740,
+        skipped=12,
+    )
 
 
 @contextmanager

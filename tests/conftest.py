@@ -13,11 +13,16 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 
 WRITTEN_BY_MIGRATIONS = ("contenttypes.ContentType", "auth.Permission")
 UNIT_TESTS = Path(__file__).parent / "unit"
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("agenda", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("agenda")
 
 
 class RedisServer:

@@ -10,6 +10,7 @@ from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
 from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
+from .strike import StrikeAdmin
 from .worker import WorkerAdmin
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "OverviewAdmin",
     "QueueAdmin",
     "ScheduleAdmin",
+    "StrikeAdmin",
     "WorkerAdmin",
 ]

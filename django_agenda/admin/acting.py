@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
@@ -27,9 +27,12 @@ from django_agenda.models.execution_set import ExecutionQuerySet
 from .actions import page
 from .actions.action import Action
 from .actions.errand import Errand
+from .actions.offer import Offer
 from .news import news_view, since_now
 from .read_only import ReadOnlyAdmin
 
+# What a view wears that asks before it changes anything.
+ASKING = (csrf_protect, require_http_methods(["GET", "HEAD", "POST"]))
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -39,7 +42,7 @@ class ActingAdmin(ReadOnlyAdmin):
     Every address shows what it would do when it is got, and does it when it is posted.
     """
 
-    page_actions: ClassVar[tuple[Action, ...]] = ()
+    page_actions: ClassVar[tuple[Offer, ...]] = ()
     list_actions: ClassVar[tuple[Action, ...]] = ()
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
@@ -62,35 +65,39 @@ class ActingAdmin(ReadOnlyAdmin):
         """Tell whether this user may quiet, resume and stop workers."""
         return may_do(request, "control_worker")
 
-    def may(self, request: HttpRequest, action: Action) -> bool:
+    def may(self, request: HttpRequest, offer: Offer) -> bool:
         """Tell whether this user may do that."""
-        return bool(getattr(self, f"has_{action.right}_permission")(request))
+        return bool(getattr(self, f"has_{offer.right}_permission")(request))
 
-    def action_url(self, row: Model, action: Action) -> str:
+    def action_url(self, row: Model, offer: Offer) -> str:
         """Return the address of an action on this admin site."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
-        return reverse(name, args=[row.pk, action.slug], current_app=self.admin_site.name)
+        args = [quote(str(row.pk)), offer.slug]
+        return reverse(name, args=args, current_app=self.admin_site.name)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the address of the actions, and take it and the list out of ATOMIC_REQUESTS.
-
-        The verbs change chunk by chunk, and tell Redis of each after its commit.
-        """
-        ours = path(
-            "<path:object_id>/do/<slug:slug>/",
-            self.admin_site.admin_view(self.act_view),
-            name=f"{self.opts.app_label}_{self.opts.model_name}_do",
-        )
+        """Add the address of the actions, and take it and the list out of ATOMIC_REQUESTS."""
         news = path(
             "new/<int:since>/",
             self.admin_site.admin_view(self.news_view),
             name=f"{self.opts.app_label}_{self.opts.model_name}_new",
         )
-        urls = [ours, news, *super().get_urls()]
+        urls = [self.act_path(), news, *super().get_urls()]
         for url in urls:
-            if url is ours or str(url.name).endswith("_changelist"):
-                transaction.non_atomic_requests(using=router.db_for_write(self.model))(url.callback)
+            if str(url.name).endswith("_changelist"):
+                self.chunk_by_chunk(url.callback)
         return urls
+
+    def act_path(self) -> URLPattern:
+        """Return the address of the actions on the page of a row."""
+        view = self.chunk_by_chunk(self.admin_site.admin_view(self.act_view))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
+        return path("<path:object_id>/do/<slug:slug>/", view, name=name)
+
+    def chunk_by_chunk(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Take a view out of ATOMIC_REQUESTS: the verbs tell Redis after the commit of a chunk."""
+        transaction.non_atomic_requests(using=router.db_for_write(self.model))(view)
+        return view
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -115,15 +122,19 @@ class ActingAdmin(ReadOnlyAdmin):
                 raise BadRequest from error
         return super().response_action(request, queryset, *args, **more)
 
-    @method_decorator(csrf_protect)
-    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    @method_decorator(ASKING)
     def act_view(self, request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
-        """Ask for an action on one row, or carry it out."""
-        action = next((one for one in self.page_actions if one.slug == slug), None)
-        if action is None:
+        """Ask for what is offered on the page of a row, or carry it out."""
+        offer = next((one for one in self.page_actions if one.slug == slug), None)
+        if offer is None:
             raise Http404
-        if not self.may(request, action):
+        if not self.may(request, offer):
             raise PermissionDenied
+        return self.act_on(request, object_id, offer)
+
+    def act_on(self, request: HttpRequest, object_id: str, offer: Any) -> HttpResponse:
+        """Ask for an action on one row, or carry it out; the right to do it is certain."""
+        action: Action = offer
         error = _read_error(request, action)
         row = self.get_object(request, unquote(object_id))
         if row is None and self.has_view_permission(request):

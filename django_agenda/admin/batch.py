@@ -22,6 +22,7 @@ from django_agenda.models.execution import Execution
 from . import charts, live, states, wording
 from .acting import ActingAdmin
 from .actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
+from .batch_operations import operations_of
 from .batch_page import batch_page
 from .filters import BatchTroubleFilter, BatchWindowFilter, StatusFilter
 from .paging import LeanList
@@ -107,10 +108,14 @@ class BatchAdmin(ActingAdmin):
         url = reverse(
             "admin:django_agenda_batch_live", args=[row.pk], current_app=self.admin_site.name
         )
-        tag, next_s = live.batch_tag(request, row, moment), live.batch_next(row, moment)
+        under_way = operations_of(self, request, row, moment)
         return {
-            "page": batch_page(self, request, row),
-            "live": live.Live(url=url, tag=tag, next_s=next_s),
+            "page": batch_page(self, request, row, under_way),
+            "live": live.Live(
+                url=url,
+                tag=live.batch_tag(request, row, moment, under_way),
+                next_s=live.batch_next(row, moment, under_way),
+            ),
         }
 
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -119,10 +124,11 @@ class BatchAdmin(ActingAdmin):
         if batch is None:
             raise Http404
         moment = now()
+        under_way = operations_of(self, request, batch, moment)
         return live.answer(
             request,
-            live.batch_tag(request, batch, moment),
-            live.batch_next(batch, moment),
+            live.batch_tag(request, batch, moment, under_way),
+            live.batch_next(batch, moment, under_way),
             lambda: self.fragment(request, batch),
         )
 

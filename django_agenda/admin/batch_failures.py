@@ -11,15 +11,16 @@ from django.utils.safestring import SafeString
 
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.count import count_failures
+from django_agenda.scheduling.grid import Grid
 from django_agenda.scheduling.rollup import rollup_of
 
 from . import charts, wording
 from .actions.buttons import Button
 from .batch_buttons import BatchButtons
-from .failures import Group, find_failures
+from .failures import Failures, Group, groups_of
 from .pruned import with_pruned_failures
-from .slices import cut
-from .span import MILLISECOND, Span
+from .span import MILLISECOND
 from .states import OUTCOMES, State
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def failure_rows(
 ) -> tuple[list[FailureRow], int]:
     """Return the groups of the whole batch, the largest first, and how many are left out."""
     batch = subject.batch
-    whole = Span(0, max(-(-batch.over // MILLISECOND), 1))
-    found = subject.recall("failures", lambda: find_failures(subject.rows, cut(whole, None)))
+    found = subject.recall("failures", lambda: _find(subject))
     if batch.rollup:
         found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)
@@ -71,6 +71,13 @@ def failure_rows(
         for group in found.groups
     ]
     return rows, found.more
+
+
+def _find(subject: Subject) -> Failures:
+    if subject.counted is not None:
+        return groups_of(subject.counted.kinds, subject.rows)
+    window = Grid.over(0, max(-(-subject.batch.over // MILLISECOND), 1))
+    return groups_of(count_failures(subject.rows, window), subject.rows)
 
 
 def _row(

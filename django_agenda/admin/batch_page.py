@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -18,12 +18,15 @@ from django.utils.translation import gettext as _
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
+from django_agenda.models.strike import Strike
 
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
-from .batch_timeline import Subject, Timeline, build
+from .batch_operations import OperationRow, operation_rows
+from .batch_timeline import Subject, Timeline, build, seen_digest
 from .execution_table import Table, read_table
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
@@ -70,9 +73,12 @@ class Page:
     definition: list[tuple[str, Any]]
     buttons: BatchButtons
     deeds: list[Deed]
+    operations: list[OperationRow]
 
 
-def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
+def batch_page(
+    admin: ActingAdmin, request: HttpRequest, batch: Batch, operations: list[Operation]
+) -> Page:
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
@@ -90,6 +96,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
         deed=done[0].number if done else 0,
+        counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
     buttons = batch_buttons(admin, request, batch)
@@ -98,7 +105,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         batch=batch,
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
-        facts=_facts(batch, moment),
+        facts=[*_facts(batch, moment), *_held(batch, rows)],
         scheduling=outcome.scheduling(batch),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
@@ -121,6 +128,7 @@ def batch_page(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> Page:
         definition=[*_definition(batch), *_origin(admin, request, batch)],
         buttons=buttons,
         deeds=done,
+        operations=operation_rows(admin, operations, moment),
     )
 
 
@@ -172,6 +180,13 @@ def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]
     if batch.paused_at:
         facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))
     return facts
+
+
+def _held(batch: Batch, rows: QuerySet[Execution]) -> list[tuple[str, str]]:
+    """Say how many strikes hold: without that a batch might seem to be stuck."""
+    strikes = [] if batch.is_finished else [one.held_by for one in Strike.objects.all()]
+    held = rows.exclude(held_by="").filter(held_by__in=strikes).count() if strikes else 0
+    return [(_("Held by strikes"), wording.count(held))] if held else []
 
 
 def _refusal(batch: Batch) -> str:

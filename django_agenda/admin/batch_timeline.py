@@ -13,13 +13,16 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.count import Lags, count_lags, count_outcomes, count_runs
+from django_agenda.scheduling.digest import Counted, digest_of
+from django_agenda.scheduling.grid import Grid
 from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
-from .lateness import Sketch, Started, Times, estimate, lag_steps, times_of
+from .lateness import Sketch, Started, Times, times_from, times_of
 from .memory import memory
-from .pruned import pruned_cells, with_pruned, with_pruned_times
-from .slices import Grid, Histogram, coarser, cut, histogram
+from .pruned import pruned_lags, with_pruned, with_pruned_times
+from .slices import Histogram, coarser, tabulate
 from .span import MILLISECOND, SHORTEST_MS, Span
 from .timeline.axis import Axis
 from .timeline.density import QUANTILES
@@ -42,6 +45,7 @@ class Subject:
     """Hold whose timeline it is, which part of it, and how links are written.
 
     `deed` is what people did to the batch last: what was counted before it is not shown after it.
+    `counted` is what was counted of the whole batch after its end, for those who see all of it.
     """
 
     batch: Batch
@@ -51,11 +55,17 @@ class Subject:
     zoom_url: Callable[[Span], str]
     execution_url: Callable[[Execution], str]
     deed: int = 0
+    counted: Counted | None = None
 
     @property
     def now_ms(self) -> int:
         """Return the present moment, counted from the start of the batch."""
         return (self.now - self.batch.start) // MILLISECOND
+
+    @property
+    def grid(self) -> Grid:
+        """Return the slices of the span; of what has ended none lies before or after now."""
+        return Grid.over(*self.span[:2], None if self.batch.is_finished else self.now_ms)
 
     @property
     def in_span(self) -> QuerySet[Execution]:
@@ -98,13 +108,13 @@ class Timeline:
 def build(subject: Subject) -> Timeline:
     """Run at most four statements, however many executions there are; see Subject.recall()."""
     if subject.batch.rollup:
-        fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+        fine = _histogram(subject)
         return _of_pruned(subject, fine, rollup_of(subject.batch))
-    shown, detail, lags = subject.recall("timeline", lambda: _count(subject))
+    shown, detail, late = subject.recall("timeline", lambda: _count(subject))
     material = _frame(subject, shown, detail)
-    if lags is not None:
-        material = _with_cells(material, shown.grid, *lags)
-        return _timeline(material, shown, lags.times)
+    if late is not None:
+        material = _with_cells(material, shown.grid, *late)
+        return _timeline(material, shown, late.times)
     if detail == "rows":
         material, times = _with_items(subject, material)
     else:
@@ -112,27 +122,44 @@ def build(subject: Subject) -> Timeline:
     return _timeline(material, shown, times)
 
 
-class _Lags(NamedTuple):
-    cells: list[tuple[int, int, int]]
+def seen_digest(batch: Batch, rows: QuerySet[Execution]) -> Counted | None:
+    """Return what was counted of a batch after its end, if these are all of its rows."""
+    everything = Execution.objects.filter(batch=batch).order_by()
+    if rows.query.sql_with_params() != everything.query.sql_with_params():
+        return None
+    return digest_of(batch)
+
+
+class _Late(NamedTuple):
+    lags: Lags
     times: Times
 
 
-def _count(subject: Subject) -> tuple[Histogram, Detail, _Lags | None]:
-    fine = histogram(subject.rows, cut(subject.span, subject.now_ms))
+def _histogram(subject: Subject) -> Histogram:
+    return tabulate(subject.grid, count_outcomes(subject.rows, subject.grid))
+
+
+def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
+    grid, counted = subject.grid, subject.counted
+    known = counted is not None and counted.grid == grid
+    fine = tabulate(grid, counted.outcomes) if counted and known else _histogram(subject)
     detail = detail_for(fine.total)
     if detail != "density":
         return coarser(fine) if detail == "rows" else fine, detail, None
-    cells = lag_steps(subject.rows, fine.grid)
-    return fine, detail, _Lags(cells, estimate(subject.rows, fine.grid, cells))
+    if counted and known:
+        return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
+    lags = count_lags(subject.rows, grid)
+    return fine, detail, _Late(lags, times_from(lags, count_runs(subject.rows, grid)))
 
 
 def _of_pruned(subject: Subject, fine: Histogram, rollup: Rollup) -> Timeline:
     """Draw what was pruned as a density; the numbers are those of the whole batch."""
     shown = coarser(with_pruned(fine, rollup))
-    left = lag_steps(subject.rows, shown.grid)
-    times = with_pruned_times(estimate(subject.rows, shown.grid, left), rollup)
-    cells = left + pruned_cells(rollup, shown.grid)
-    material = _with_cells(_frame(subject, shown, "density"), shown.grid, cells, times)
+    left = count_lags(subject.rows, shown.grid)
+    times = times_from(left, count_runs(subject.rows, shown.grid))
+    times = with_pruned_times(times, rollup)
+    lags = left + pruned_lags(rollup, shown.grid)
+    material = _with_cells(_frame(subject, shown, "density"), shown.grid, lags, times)
     return _timeline(material, shown, times)
 
 
@@ -277,9 +304,8 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
     return replace(material, dots=marks, idle=idle, longest_lag_ms=longest), times
 
 
-def _with_cells(
-    material: Material, grid: Grid, cells: Sequence[tuple[int, int, int]], times: Times
-) -> Material:
+def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Material:
+    cells = [(place, step, many) for (place, step), many in lags.items()]
     columns: dict[int, list[tuple[int, int]]] = {}
     for place, step, many in cells:
         columns.setdefault(place, []).append((step, many))

@@ -38,9 +38,9 @@ class ExecutionList(LeanList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Defer payloads, which can be long; say what makes the index of an error fit."""
         found = super().get_queryset(request, *args, **kwargs).defer(*_HEAVY)
-        return (
-            found.filter(error_fingerprint__gt="") if "error_fingerprint" in self.params else found
-        )
+        if "error_fingerprint" in self.params:
+            found = found.filter(error_fingerprint__gt="")
+        return found.exclude(held_by="") if "held_by" in self.params else found
 
 
 @admin.register(Execution)
@@ -57,7 +57,8 @@ class ExecutionAdmin(ActingAdmin):
     lookups = frozenset(
         {
             *("batch", "batch__id__exact", "error_fingerprint", "error_class", "key"),
-            *("task_name", "queue_name", "worker", "callback_of", "labels__contains", "parent"),
+            *("task_name", "queue_name", "worker", "callback_of", "labels__contains", "held_by"),
+            "parent",
         }
     )
     page_actions = OF_EXECUTIONS
@@ -116,7 +117,8 @@ class ExecutionAdmin(ActingAdmin):
     def label(self, execution: Execution) -> SafeString:
         """Return its key, or the end of its id, above its task."""
         return format_html(
-            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{}</span>',
+            '<span class="ag-name{}">{}</span><span class="ag-sub" title="{}">{}</span>',
+            "" if execution.key else " ag-nowrap",
             execution.key or f"…{str(execution.pk)[-12:]}",
             execution.task_name,
             wording.short_task(execution.task_name),

@@ -17,9 +17,10 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
+from django_agenda.models.strike import Strike
 from django_agenda.tasks.registry import registered
 
-from . import redaction, states, wording
+from . import gates, redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
@@ -101,7 +102,8 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     return Page(
         execution=execution,
         state=states.of_execution(execution, moment),
-        sentence=_sentence(execution, moment),
+        sentence=_struck(admin, request, execution)
+        or _sentence(execution, moment, payload=payload),
         is_known=execution.task_name in registered(),
         progress=progress_of(execution),
         family=family_of(admin, request, execution, moment),
@@ -121,7 +123,22 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
     )
 
 
-def _sentence(execution: Execution, moment: datetime) -> str:
+def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> str:
+    """Say which strike holds it; what that compares with is for those who may see strikes."""
+    if not execution.held_by.startswith(Strike.HELD_BY):
+        return ""
+    number = execution.held_by.removeprefix(Strike.HELD_BY)
+    found = Strike.objects.filter(pk=number).first() if number.isdecimal() else None
+    if found is None:
+        return _("Held by a strike that was restored; a worker lets it go.")
+    if not admin.can_see(request, Strike):
+        return _("Held by a strike.")
+    return _("Held by the strike: %(words)s.") % {"words": found.describe()}
+
+
+def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
+    if words := gates.sentence(execution, moment, payload=payload):
+        return words
     if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:

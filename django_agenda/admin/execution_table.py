@@ -96,7 +96,10 @@ def may_see_payload(request: HttpRequest) -> bool:
 def shown_message(execution: Execution, *, payload: bool) -> str:
     """Return an error's message; for those who may not see payloads, without its particulars."""
     message = redaction.text(execution.error_message)
-    return message if payload else normalise(message)
+    if payload:
+        return message
+    # Of what a policy has skipped it names the values of arguments.
+    return "" if execution.status == Execution.Status.SKIPPED else normalise(message)
 
 
 def _next(links: Links, last: Execution) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import QuerySet
 
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.count import Kinds
+from django_agenda.scheduling.grid import FEW
 
-from .slices import FEW, Grid
-
-SHOWN = 12
-_ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED, Execution.Status.PENDING)
 _READ = ("position", "status", "failed_stage", "error_class", "error_message", "task_name")
 
 
@@ -44,54 +41,23 @@ class Failures:
     more: int
 
 
-def find_failures(rows: QuerySet[Execution], grid: Grid) -> Failures:
-    """Group what failed, was missed, was refused or is being retried: three statements."""
-    troubled = (
-        rows.exclude(error_fingerprint="")
-        .exclude(status__in=("succeeded", "cancelled", "skipped"))
-        .order_by()
-    )
-    found: list[Any] = list(
-        troubled.values("error_fingerprint")
-        .annotate(
-            count=Count("*"),
-            ended=Count("pk", filter=Q(status__in=_ENDED_BADLY)),
-            first=Min("planned_offset_ms"),
-            last=Max("planned_offset_ms"),
-            sample=Min("position"),
-        )
-        .order_by("-count", "error_fingerprint")[: SHOWN + 50]
-    )
-    shown = found[:SHOWN]
-    if not shown:
-        return Failures(groups=[], more=0)
+def groups_of(kinds: Kinds, rows: QuerySet[Execution]) -> Failures:
+    """Fetch one of each kind, in one statement."""
+    positions = [kind.sample for kind in kinds.largest]
     samples = {
-        sample.position: sample
-        for sample in rows.filter(position__in=[row["sample"] for row in shown]).only(*_READ)
+        sample.position: sample for sample in rows.filter(position__in=positions).only(*_READ)
     }
-    groups = {row["error_fingerprint"]: _group(row, samples[row["sample"]]) for row in shown}
-    _draw_lines(troubled, grid, groups)
-    return Failures(groups=list(groups.values()), more=len(found) - len(shown))
-
-
-def _group(row: Any, sample: Execution) -> Group:
-    return Group(
-        fingerprint=row["error_fingerprint"],
-        sample=sample,
-        count=row["ended"],
-        retrying=row["count"] - row["ended"],
-        first_ms=row["first"],
-        last_ms=row["last"],
-    )
-
-
-def _draw_lines(rows: QuerySet[Execution], grid: Grid, groups: dict[str, Group]) -> None:
-    found = (
-        rows.filter(error_fingerprint__in=list(groups))
-        .annotate(slice=grid.slice_start)
-        .values_list("error_fingerprint", "slice")
-        .annotate(count=Count("*"))
-    )
-    for fingerprint, start, number in found:
-        line = groups[fingerprint].line
-        line[min(grid.place(int(start)) * FEW // grid.size, FEW - 1)] += number
+    groups = [
+        Group(
+            fingerprint=kind.fingerprint,
+            sample=samples[kind.sample],
+            count=kind.many,
+            retrying=kind.retrying,
+            first_ms=kind.first_ms,
+            last_ms=kind.last_ms,
+            line=kind.line,
+        )
+        for kind in kinds.largest
+        if kind.sample in samples
+    ]
+    return Failures(groups=groups, more=kinds.more)

@@ -147,6 +147,7 @@ class DueFilter(admin.SimpleListFilter):
             ("hour", _("due in the next hour")),
             ("later", _("due later")),
             ("held", _("held")),
+            ("slot", _("for a free slot")),
         )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -162,6 +163,8 @@ class DueFilter(admin.SimpleListFilter):
                 return waiting.filter(due_at__gt=moment + hour)
             case "held":
                 return waiting.exclude(held_by="")
+            case "slot":
+                return waiting.filter(held_by=Execution.NO_SLOT)
         return queryset
 
 

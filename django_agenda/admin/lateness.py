@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Case, Count, F, Max, Min, QuerySet, Value, When
-
-from django_agenda.models.execution import Execution
-from django_agenda.timing.steps import STEPS, step_width
-
-from .slices import Grid
+from django_agenda.scheduling.count import Lags, Runs
+from django_agenda.timing.steps import step_width
 
 
 class Sketch(NamedTuple):
@@ -73,52 +70,9 @@ def times_of(started: Sequence[Started]) -> Times:
     )
 
 
-def lag_steps(rows: QuerySet[Execution], grid: Grid) -> list[tuple[int, int, int]]:
-    """Return (slice, step of the lateness, count) of what has started in the grid's span."""
-    found = (
-        _started(rows, grid)
-        .annotate(slice=grid.slice_start, step=sql_step("lag_ms"))
-        .values_list("slice", "step")
-        .annotate(count=Count("*"))
-        .order_by()
-    )
-    return [(grid.place(int(start)), max(int(step), 0), count) for start, step, count in found]
-
-
-def estimate(rows: QuerySet[Execution], grid: Grid, lags: list[tuple[int, int, int]]) -> Times:
-    """Return the times of a span from counts; `lags` is what lag_steps() gave."""
-    by_step: dict[int, int] = {}
-    for _, step, number in lags:
-        by_step[step] = by_step.get(step, 0) + number
-    start = F("planned_offset_ms") + F("lag_ms")
-    found = list(
-        _started(rows, grid)
-        .annotate(step=sql_step("run_ms"))
-        .values_list("step")
-        .annotate(
-            count=Count("*"), lag=Max("lag_ms"), first=Min(start), last=Max(start + F("run_ms"))
-        )
-        .order_by()
-    )
-    runs = {max(int(row[0]), 0): row[1] for row in found if row[0] is not None}
-    return Times(
-        Sketch(sorted(by_step.items())),
-        Sketch(sorted(runs.items())),
-        max((row[2] for row in found), default=None),
-        min((row[3] for row in found), default=None),
-        max((row[4] for row in found if row[4] is not None), default=None),
-    )
-
-
-def _started(rows: QuerySet[Execution], grid: Grid) -> QuerySet[Execution]:
-    return rows.filter(planned_offset_ms__range=(grid.lo_ms, grid.hi_ms), lag_ms__isnull=False)
-
-
-def sql_step(field: str) -> Any:
-    """Return the SQL for the bottom of a duration's step."""
-    *lower, (_, highest) = STEPS
-    return Case(
-        When(**{f"{field}__isnull": True}, then=Value(None)),
-        *(When(**{f"{field}__lt": top}, then=F(field) - F(field) % width) for top, width in lower),
-        default=F(field) - F(field) % highest,
-    )
+def times_from(lags: Lags, runs: Runs) -> Times:
+    """Return the times of a span from counts."""
+    by_step: Counter[int] = Counter()
+    for (_, step), number in lags.items():
+        by_step[step] += number
+    return Times(Sketch(sorted(by_step.items())), Sketch(sorted(runs.steps.items())), *runs[1:])

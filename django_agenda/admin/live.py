@@ -7,7 +7,7 @@ when rendering is expensive, never (0) when nothing will change any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from django_agenda.clock import monotonic, now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 
 from .span import MILLISECOND, Span, read_span
 
@@ -64,14 +65,22 @@ def answer(request: HttpRequest, tag: str, next_s: int, render: Callable[[], str
     return response
 
 
-def batch_tag(request: HttpRequest, batch: Batch, moment: datetime) -> str:
+def batch_tag(
+    request: HttpRequest, batch: Batch, moment: datetime, operations: Sequence[Operation] = ()
+) -> str:
     """Return what changes when the page of a batch would; an ended one changes with itself only."""
     span = read_span(request.GET, Span(0, max(batch.over // MILLISECOND, 1)))
     step = min(max(span.length_ms // _STEPS_OF_SPAN * MILLISECOND, _SHORTEST_STEP), _LONGEST_STEP)
     tick = None if batch.is_finished else (moment - batch.start) // step
     counts = [getattr(batch, name) for name in Batch.COUNTS]
     marks = (batch.paused_at, batch.finished_at, batch.over, batch.enqueued, batch.told_until)
-    return make_tag(request, batch.pk, batch.version, *counts, *marks, tick)
+    deeds = [operation_mark(one) for one in operations]
+    return make_tag(request, batch.pk, batch.version, *counts, *marks, tick, deeds)
+
+
+def operation_mark(row: Operation) -> tuple[object, ...]:
+    """Return what changes when an operation is shown differently."""
+    return row.pk, row.done, row.skipped, row.failed, row.status, row.abort_requested_at
 
 
 def make_tag(request: HttpRequest, *parts: object) -> str:
@@ -80,8 +89,10 @@ def make_tag(request: HttpRequest, *parts: object) -> str:
     return f'"{blake2b(repr(known).encode(), digest_size=9).hexdigest()}"'
 
 
-def batch_next(batch: Batch, moment: datetime) -> int:
-    """Return after how many seconds a batch may look different."""
+def batch_next(batch: Batch, moment: datetime, operations: Sequence[Operation] = ()) -> int:
+    """Return after how many seconds a batch may look different, with what is done to it."""
+    if any(one.is_open for one in operations):
+        return _SOON
     if batch.is_finished:
         return 0
     if batch.paused_at:

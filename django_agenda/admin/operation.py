@@ -8,13 +8,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, override, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, override, pgettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
@@ -22,41 +21,16 @@ from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation
 
-from . import charts, live, wording
+from . import live, wording
 from .acting import may_do
 from .actions.buttons import Button
-from .actions.carry import action_of
 from .actions.forms import Wish
 from .actions.history import deeds, write_down_on
-from .actions.large import title_of
-from .actions.page import TEMPLATE
+from .actions.offer import confirm
+from .operation_progress import name_of, numbers_of, progress_bar, sentence_of, state_of
 from .read_only import ReadOnlyAdmin
-from .states import State
 
 _NEXT_S = 2
-STATES = {
-    "waiting": State("scheduled", pgettext_lazy("of an operation", "waiting")),
-    "running": State("running", gettext_lazy("running")),
-    "finished": State("succeeded", pgettext_lazy("of an operation", "finished")),
-    "aborted": State("cancelled", gettext_lazy("aborted")),
-}
-_ABORTS = State("missed", gettext_lazy("aborts"))
-_HAS_FAILED = State("partly_failed", pgettext_lazy("of an operation", "finished, partly refused"))
-
-
-def state_of(operation: Operation) -> State:
-    """Return the state of an operation."""
-    if operation.is_open and operation.abort_requested_at:
-        return _ABORTS
-    if operation.status == Operation.Status.FINISHED and operation.failed:
-        return _HAS_FAILED
-    return STATES[operation.status]
-
-
-def name_of(operation: Operation) -> str:
-    """Return what an operation does, with its number of targets."""
-    action = action_of(operation)
-    return operation.kind if action is None else title_of(action, operation.total)
 
 
 @admin.register(Operation)
@@ -91,8 +65,8 @@ class OperationAdmin(ReadOnlyAdmin):
             "title": _("Operation %(number)s") % {"number": row.pk},
             "name": name_of(row),
             "state": state_of(row),
-            "sentence": _sentence(row),
-            "bar": self._bar(row),
+            "sentence": sentence_of(row),
+            "bar": progress_bar(row),
             "facts": self._facts(request, row, moment),
             "error": row.error,
             "buttons": buttons,
@@ -121,20 +95,19 @@ class OperationAdmin(ReadOnlyAdmin):
         form = Wish(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             return self._abort(request, row, form)
-        words = _("Abort operation %(number)s") % {"number": row.pk}
-        context = {
-            **self.frame(request, row),
-            "title": words,
-            "words": words,
-            "row": name_of(row),
-            "action": {"effect": _("No further part is begun. What is done already stays done.")},
-            "survey": {"count": row.total},
-            "numbers": _numbers(row),
-            "has_work": row.is_open and row.abort_requested_at is None,
-            "form": form,
-            "back": self.url_of(row),
-        }
-        return TemplateResponse(request, TEMPLATE, context)
+        return confirm(
+            self,
+            request,
+            _("Abort operation %(number)s") % {"number": row.pk},
+            form,
+            of=row,
+            row=name_of(row),
+            effect=_("No further part is begun. What is done already stays done."),
+            seen=row.total,
+            numbers=numbers_of(row),
+            has_work=row.is_open and row.abort_requested_at is None,
+            back=self.url_of(row),
+        )
 
     def _abort(self, request: HttpRequest, row: Operation, form: Wish) -> HttpResponse:
         if row.abort():
@@ -166,18 +139,14 @@ class OperationAdmin(ReadOnlyAdmin):
         """Return how far it has come."""
         return format_html(
             '<span class="ag-cell-bar">{}</span><span class="ag-sub">{}</span>',
-            self._bar(operation),
-            _sentence(operation),
+            progress_bar(operation),
+            sentence_of(operation),
         )
 
     @admin.display(description=gettext_lazy("created"))
     def when(self, operation: Operation) -> SafeString | str:
         """Return when it was asked for."""
         return wording.time_tag(operation.created_at, now())
-
-    def _bar(self, row: Operation) -> SafeString:
-        counts = {"succeeded": row.done, "skipped": row.skipped, "failed": row.failed}
-        return charts.bar(counts, row.total, _sentence(row))
 
     def _facts(
         self, request: HttpRequest, row: Operation, moment: datetime
@@ -202,23 +171,4 @@ class OperationAdmin(ReadOnlyAdmin):
         return reverse(name, args=[row.pk], current_app=self.admin_site.name)
 
     def _tag(self, request: HttpRequest, row: Operation) -> str:
-        counts = (row.done, row.skipped, row.failed, row.status, row.abort_requested_at)
-        return live.make_tag(request, row.pk, *counts)
-
-
-def _numbers(row: Operation) -> list[tuple[str, str]]:
-    found = [
-        (_("done"), row.done),
-        (_("skipped"), row.skipped),
-        (_("refused"), row.failed),
-        (_("left"), max(row.total - row.done - row.skipped - row.failed, 0)),
-    ]
-    return [(name, wording.count(count)) for name, count in found]
-
-
-def _sentence(row: Operation) -> str:
-    parts = [f"{count} {name}" for name, count in _numbers(row) if count != "0"]
-    return _("%(what)s of %(total)s") % {
-        "what": ", ".join(parts) or "0",
-        "total": wording.count(row.total),
-    }
+        return live.make_tag(request, *live.operation_mark(row))

@@ -55,10 +55,17 @@ def scheduling(batch: Batch) -> Stage:
         "enqueued": str(ENQUEUED.label),
         "pending": _("not enqueued"),
         "skipped": _("skipped, the key was alive"),
-        "scheduled": _("not told to the broker yet") if not batch.is_finished else _("withdrawn"),
+        "scheduled": _untold(batch),
     }
     counts = scheduling_counts(batch)
     return _stage(_("Scheduling"), batch, counts, words)
+
+
+def _untold(batch: Batch) -> str:
+    if batch.is_finished:
+        return _("withdrawn")
+    # Whoever enqueues has passed them over.
+    return _("held") if batch.told_until >= batch.total else _("not told to the broker yet")
 
 
 def running(batch: Batch, url: Callable[[str], str], chosen: str) -> Stage:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.count import MOST_KINDS, Lags
+from django_agenda.scheduling.grid import Grid
 from django_agenda.scheduling.rollup import FOLD, Failure, Rollup
 
-from .failures import SHOWN, Failures, Group
+from .failures import Failures, Group
 from .lateness import Sketch, Times
-from .slices import Grid, Histogram
+from .slices import Histogram
 from .states import OUTCOMES
 
 
@@ -27,15 +29,15 @@ def with_pruned(shown: Histogram, rollup: Rollup) -> Histogram:
     return Histogram(grid, {status: counts[status] for status in OUTCOMES if status in counts})
 
 
-def pruned_cells(rollup: Rollup, grid: Grid) -> list[tuple[int, int, int]]:
-    """Return (slice, lateness, count); the lateness is the middle of its power of two."""
-    cells = []
+def pruned_lags(rollup: Rollup, grid: Grid) -> Lags:
+    """Return the counts by (slice, lateness); the lateness is the middle of its power of two."""
+    found: Lags = Counter()
     for (place, bits), many in rollup.late.items():
         offset = place * FOLD * rollup.width_ms
         if grid.lo_ms <= offset <= grid.hi_ms:
             lag_ms = (3 << bits) // 4
-            cells.append((grid.place(offset - grid.origin_ms), lag_ms, many))
-    return cells
+            found[grid.place(offset - grid.origin_ms), lag_ms] += many
+    return found
 
 
 def with_pruned_times(times: Times, rollup: Rollup) -> Times:
@@ -64,8 +66,8 @@ def with_pruned_failures(found: Failures, rollup: Rollup) -> Failures:
         group.first_ms = min(group.first_ms, failure.first_ms)
         group.last_ms = max(group.last_ms, failure.last_ms)
     largest = sorted(groups.values(), key=lambda group: -group.count)
-    more = found.more + max(len(largest) - SHOWN, 0)
-    return Failures(groups=largest[:SHOWN], more=more)
+    more = found.more + max(len(largest) - MOST_KINDS, 0)
+    return Failures(groups=largest[:MOST_KINDS], more=more)
 
 
 def _joined(sketch: Sketch, pruned: Mapping[int, int]) -> Sketch:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
@@ -26,36 +26,33 @@ from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from .actions.offer import Offer
 from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
+from .schedule_runs import Runs, recent_runs
 
 _SHOWN_TIMES = 3
-_LEAN = ("id", "status", "held_by", "attempts", "due_at", "started_at", "task_name", "key")
+_LATE_MS = 1000
 
 
 class ScheduleList(LeanList):
-    """Load the last runs of the schedules of a page, in one statement."""
+    """Load the last runs of the schedules of a page."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Hang its last run on each schedule."""
+        """Hang its last runs on each schedule."""
         super().get_results(request)
         self.result_list = list(self.result_list)
-        last = Execution.objects.filter(schedule=OuterRef("pk")).order_by("-tick_at")
-        keys = [schedule.pk for schedule in self.result_list]
-        newest = Schedule.objects.filter(pk__in=keys).order_by()
-        ids = newest.values_list("pk", Subquery(last.values("pk")[:1]))
-        found = {key: id_ for key, id_ in ids if id_ is not None}
-        runs = Execution.objects.only(*_LEAN).in_bulk(list(found.values()))
+        found = recent_runs(self.result_list)
         for schedule in self.result_list:
-            schedule.last_run = runs.get(found.get(schedule.pk))
+            schedule.recent = found[schedule.pk]
 
 
 @admin.register(Schedule)
 class ScheduleAdmin(ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
-    list_display = ("label", "state", "rule", "last_run", "next_runs")
+    list_display = ("label", "state", "rule", "next_runs", "last_runs", "drift")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "task_name", "=id")
     search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
@@ -65,13 +62,17 @@ class ScheduleAdmin(ActingAdmin):
     page_template = "admin/django_agenda/schedule/page.html"
     empty_template = "admin/django_agenda/schedule/empty.html"
 
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        self.actions = [*self.actions, "duplicate"]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows the last runs."""
         return ScheduleList
 
-    def may(self, request: HttpRequest, action: Action) -> bool:
+    def may(self, request: HttpRequest, offer: Offer) -> bool:
         """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return may_do(request, f"{action.right}_schedule")
+        return may_do(request, f"{offer.right}_schedule")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
@@ -101,10 +102,28 @@ class ScheduleAdmin(ActingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Make a schedule."""
+        """Make a schedule; with `?like=` one that begins as another one is."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        return edit(self, request, None)
+        key = request.GET.get("like", "")
+        like = self.seen_row(request, key) if key else None
+        if key and like is None:
+            return self._gone(request, key)
+        return edit(self, request, None, like)
+
+    def like_url(self, schedule: Schedule) -> str:
+        """Return the address at which another one like it is made."""
+        name = "admin:django_agenda_schedule_add"
+        return f"{reverse(name, current_app=self.admin_site.name)}?like={schedule.pk}"
+
+    @admin.action(description=gettext_lazy("Duplicate"), permissions=["add"])
+    def duplicate(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
+        """Go to the form of a new schedule like the one that is ticked."""
+        chosen = list(rows.order_by()[:2])
+        if len(chosen) == 1:
+            return HttpResponseRedirect(self.like_url(chosen[0]))
+        messages.warning(request, _("Tick one schedule to duplicate it."))
+        return None
 
     @method_decorator(csrf_protect)
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -123,7 +142,11 @@ class ScheduleAdmin(ActingAdmin):
         name, may = "admin:django_agenda_schedule_edit", self.has_change_permission(request)
         url = reverse(name, args=[row.pk], current_app=self.admin_site.name)
         is_ours = may and not row.is_declared
-        return {"page": schedule_page(self, request, row), "edit_url": url if is_ours else ""}
+        return {
+            "page": schedule_page(self, request, row),
+            "edit_url": url if is_ours else "",
+            "like_url": self.like_url(row) if self.has_add_permission(request) else "",
+        }
 
     def _errand(
         self, request: HttpRequest, action: Action, rows: QuerySet[Any], **more: Any
@@ -149,6 +172,8 @@ class ScheduleAdmin(ActingAdmin):
     def state(self, schedule: Schedule) -> SafeString:
         """Return whether it ticks, and why not."""
         state, why = state_of(schedule)
+        if not why:
+            return state.badge
         return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
 
     @admin.display(description=gettext_lazy("rule"))
@@ -178,16 +203,32 @@ class ScheduleAdmin(ActingAdmin):
             ),
         )
 
-    @admin.display(description=gettext_lazy("last run"))
-    def last_run(self, schedule: Schedule) -> SafeString | str:
-        """Return how its last run stands, and when that was due."""
-        run: Execution | None = getattr(schedule, "last_run", None)
+    @admin.display(description=gettext_lazy("last runs"))
+    def last_runs(self, schedule: Schedule) -> SafeString | str:
+        """Return how its last runs went, and how the last of all stands."""
+        recent: Runs = getattr(schedule, "recent", Runs())
+        run = recent.last
         if run is None:
             return format_html('<span class="ag-quiet">{}</span>', _("never"))
         moment = now()
         return format_html(
-            '<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
+            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
+            recent.spark,
             self.url_of(run),
             states.of_execution(run, moment).badge,
             wording.time_tag(run.due_at, moment, seconds=False),
+        )
+
+    @admin.display(description=gettext_lazy("drift"))
+    def drift(self, schedule: Schedule) -> SafeString | str:
+        """Return how much later than due its last runs began: the median, and the worst."""
+        middle, worst = getattr(schedule, "recent", Runs()).drift
+        if middle is None or worst is None:
+            return format_html('<span class="ag-quiet">{}</span>', "–")
+        longest = _("max %(duration)s") % {"duration": wording.duration(worst)}
+        return format_html(
+            '<span class="ag-nowrap">+{}</span><span class="ag-sub ag-nowrap{}">{}</span>',
+            wording.duration(middle),
+            " ag-late" if worst > _LATE_MS else "",
+            longest,
         )

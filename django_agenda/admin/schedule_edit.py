@@ -26,10 +26,21 @@ if TYPE_CHECKING:
 TEMPLATE = "admin/django_agenda/schedule/form.html"
 
 
-def edit(admin: ScheduleAdmin, request: HttpRequest, schedule: Schedule | None) -> HttpResponse:
-    """Show the form, a preview, or the errors; save what is right, and go to its page."""
+def edit(
+    admin: ScheduleAdmin,
+    request: HttpRequest,
+    schedule: Schedule | None,
+    like: Schedule | None = None,
+) -> HttpResponse:
+    """Show the form, a preview, or the errors; save what is right, and go to its page.
+
+    Without a schedule a new one is made, which may begin as one `like` another.
+    """
     is_sent = request.method == "POST"
-    form = ScheduleForm(request.POST if is_sent else None, schedule)
+    known = schedule or like
+    form = ScheduleForm(request.POST if is_sent else None, known)
+    if like is not None:
+        form.initial["name"] = _("%(name)s, another") % {"name": like}
     times: list[Any] = []
     if is_sent and form.is_valid() and form.definition is not None:
         definition = form.definition
@@ -49,7 +60,7 @@ def edit(admin: ScheduleAdmin, request: HttpRequest, schedule: Schedule | None) 
         "original": schedule,
         "form": form,
         "times": times,
-        "back": admin.list_url(Schedule) if schedule is None else admin.url_of(schedule),
+        "back": admin.list_url(Schedule) if known is None else admin.url_of(known),
     }
     return TemplateResponse(request, TEMPLATE, context)
 

@@ -49,7 +49,10 @@ class _Seconds(forms.FloatField):
 
 
 class ScheduleForm(forms.Form):
-    """Ask for everything that a schedule is made of."""
+    """Ask for everything that a schedule is made of.
+
+    With a schedule it begins with what that one says, to change it or to make another one like it.
+    """
 
     name = forms.CharField(label=_("Name"), max_length=255, required=False)
     description = forms.CharField(label=_("Description"), max_length=10_000, required=False)
@@ -88,7 +91,7 @@ class ScheduleForm(forms.Form):
 
     def __init__(self, data: QueryDict | None, schedule: Schedule | None = None) -> None:
         initial = {"timezone": timezone.get_default_timezone_name()}
-        initial |= _initial(schedule) if schedule is not None else {}
+        initial |= initial_of(schedule) if schedule is not None else {}
         super().__init__(data, initial=initial, auto_id="ag-%s", label_suffix="")
         self._schedule = schedule
         self.definition: Definition | None = None
@@ -165,7 +168,8 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **{name: given[name] for name in (*plain, *counts)}, "labels": labels}
 
 
-def _initial(schedule: Schedule) -> dict[str, Any]:
+def initial_of(schedule: Schedule) -> dict[str, Any]:
+    """Return what the form of a schedule begins with; not what it is called with."""
     terms = schedule.terms or {}
     lengths = {"interval": schedule.interval, "jitter": schedule.jitter}
     lengths |= {name: terms.get(name) for name in ("over", "timeout")}

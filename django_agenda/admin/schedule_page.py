@@ -140,7 +140,11 @@ def _shift(change: timedelta) -> str:
 
 
 def _runs(admin: ActingAdmin, schedule: Schedule, moment: datetime) -> list[Run]:
-    newest = schedule.executions.order_by("-tick_at").defer("args", "kwargs", "return_value")
+    runs = schedule.executions.defer("args", "kwargs", "return_value")
+    # Each part in the order of an index; runs by hand have no tick.
+    ticks = runs.filter(tick_at__isnull=False).order_by("-tick_at")[:_RUNS]
+    by_hand = runs.filter(tick_at__isnull=True).order_by("-pk")[:_RUNS]
+    newest = sorted((*ticks, *by_hand), key=lambda run: run.due_at, reverse=True)
     return [
         Run(
             url=admin.url_of(run),

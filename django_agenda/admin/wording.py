@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-_RATE_UNITS = ((1000, "s"), (60_000, "min"), (3_600_000, "h"), (86_400_000, "d"))
-_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+from .units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
+
+_RATE_UNITS = ((1000, SECONDS), (60_000, MINUTES), (3_600_000, HOURS), (86_400_000, DAYS))
+_UNITS = tuple(reversed(_RATE_UNITS))
 
 
 def count(number: int) -> str:
@@ -37,10 +39,10 @@ def duration(milliseconds: float) -> str:
     """Return a duration in its two largest units: 240 ms, 1.2 s, 4 min 30 s, 2 d 3 h."""
     sign, size = ("-" if milliseconds < 0 else ""), abs(milliseconds)
     if size < 999.5:
-        return f"{sign}{round(size)} ms"
+        return f"{sign}{round(size)} {MILLISECONDS}"
     if size < 59_950:
         digits = 1 if size < 9950 else 0
-        return f"{sign}{number_format(round(size / 1000, digits), digits)} s"
+        return f"{sign}{number_format(round(size / 1000, digits), digits)} {SECONDS}"
     size = round(size / 1000) * 1000
     for place, (unit, name) in enumerate(_UNITS):
         if size >= unit:
@@ -48,7 +50,7 @@ def duration(milliseconds: float) -> str:
             smaller, smaller_name = _UNITS[min(place + 1, len(_UNITS) - 1)]
             more = f" {rest // smaller} {smaller_name}" if rest >= smaller else ""
             return f"{sign}{whole} {name}{more}"
-    return f"{sign}{size} ms"
+    return f"{sign}{size} {MILLISECONDS}"
 
 
 def rate(number: int, milliseconds: float) -> str:

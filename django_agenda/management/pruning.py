@@ -28,6 +28,16 @@ def rules_from(options: dict[str, Any]) -> Rules:
     return Rules(executions=dict.fromkeys(wanted, before), batches=batches)
 
 
+def check_alone(options: dict[str, Any]) -> None:
+    """End the command with a sentence when a batch is given with what is not heeded beside it."""
+    for name in ("older_than", "status", "batches"):
+        if options[name] not in (None, [], False):
+            option = name.replace("_", "-")
+            raise CommandError(
+                f"--batch deletes that batch whatever its age, so --{option} cannot be given too."
+            )
+
+
 def ended_batch(using: str, pk: int) -> Batch:
     """Return the batch, or end the command with a sentence."""
     batch = Batch.objects.using(using).filter(pk=pk).first()

@@ -20,6 +20,7 @@ def status_lines(survey: Survey) -> list[str]:
         ("oldest due", in_words(survey.oldest_due_s)),
         ("lateness", _lateness(late.count, late.p50_ms, late.p95_ms, late.max_ms)),
     ]
+    facts += [("strike", words) for words in survey.strikes]
     return [*aligned(facts), "", *_queues(survey), "", *_workers(survey), *_drift(survey)]
 
 

@@ -71,6 +71,8 @@ class Batch(models.Model):
         "skipped",
     )
     ENDED: ClassVar = ("succeeded", "failed", "missed", "cancelled", "skipped")
+    # More executions than the admin draws one by one.
+    LARGE: ClassVar = 5000
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=255, blank=True, default="")
@@ -138,6 +140,7 @@ class Batch(models.Model):
             models.Index(fields=("status", "created_at"), name="agenda_batch_status"),
             models.Index(fields=("finished_at",), name="agenda_batch_finished"),
             SparseIndex("key", name="agenda_batch_key", where=Q(key__isnull=False)),
+            SparseIndex("total", "finished_at", name="agenda_batch_large", where=Q(total__gt=5000)),
             SparseIndex("parent", name="agenda_batch_parent", where=Q(parent__isnull=False)),
             SparseIndex(
                 "settling_since",
@@ -219,7 +222,8 @@ class Batch(models.Model):
     def wait(self, timeout: float | timedelta) -> Self:
         """Return this instance, refreshed, once every execution has ended, however it did.
 
-        Raises TimeoutError after `timeout` (seconds or a timedelta). A paused batch does not end.
+        Raises TimeoutError after `timeout` (seconds or a timedelta), AlreadyDeleted when it is
+        gone. A paused batch does not end.
         """
         verbs.wait_for_batch(self, timeout)
         return self

@@ -33,11 +33,13 @@ def insert(
     *,
     constants: Mapping[str, Any] | None = None,
     unless_taken: str | None = None,
-) -> None:
+    guard: str = "",
+) -> int:
     """Insert the rows; `constants` are columns that have one value in all of them.
 
     A row whose value of the column `unless_taken` exists already is left out, also when another
-    transaction inserts it at the same moment (then this one waits for that one's end).
+    transaction inserts it at the same moment (then this one waits for that one's end). Nothing is
+    inserted, and 0 returned, unless the SQL of `guard` is true.
     """
     connection = connections[using]
     dialect = dialect_for(connection)
@@ -47,11 +49,11 @@ def insert(
     values = ", ".join(["%s"] * len(fixed) + [f"x.{name}" for name in columns])
     source = dialect.source(connection, model, columns)
     taken = None if unless_taken is None else _quoted(connection, model, unless_taken)
-    sql = dialect.insert(
-        _table(connection, model), targets, f"SELECT {values} FROM {source}", taken
-    )
+    select = f"SELECT {values} FROM {source} WHERE {guard or '1 = 1'}"
+    sql = dialect.insert(_table(connection, model), targets, select, taken)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*fixed.values(), _encode(list(rows))])
+        return int(cursor.rowcount)
 
 
 def update(

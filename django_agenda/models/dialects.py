@@ -35,7 +35,7 @@ class Dialect(Protocol):
         """Return a derived table `x` with one %s: the JSON text."""
 
     def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
-        """Return an insert that leaves out rows whose column `taken` exists."""
+        """Return an insert, of a select with a WHERE, without rows whose column `taken` exists."""
 
     def update(
         self, cursor: Any, statement: Statement, rows: str, guard_params: list[Any]
@@ -68,8 +68,8 @@ class _Returning:
         )
 
     def insert(self, table: str, targets: str, select: str, taken: str | None) -> str:
-        # WHERE TRUE keeps SQLite from reading ON CONFLICT as a join condition.
-        conflict = f" WHERE TRUE ON CONFLICT ({taken}) DO NOTHING" if taken else ""
+        # Without the WHERE of the select SQLite would read ON CONFLICT as a join condition.
+        conflict = f" ON CONFLICT ({taken}) DO NOTHING" if taken else ""
         return f"INSERT INTO {table} ({targets}) {select}{conflict}"
 
     def update(

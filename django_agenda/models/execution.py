@@ -62,6 +62,9 @@ class Execution(models.Model):
     PAUSED: ClassVar = "paused"
     BATCH_PAUSED: ClassVar = "batch paused"
     IN_TURN: ClassVar = "previous run"
+    NO_SLOT: ClassVar = "no free slot"
+    # Nobody has asked for these to be held, so a pause may take them over, and they expire.
+    UNASKED: ClassVar = ("", UNKNOWN_TASK, NO_SLOT)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     batch = models.ForeignKey(
@@ -132,6 +135,8 @@ class Execution(models.Model):
     crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)
     worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     claimed_by = models.UUIDField(null=True, editable=False)
+    gate = models.UUIDField(null=True, editable=False)
+    moved_by = models.UUIDField(null=True, editable=False)
     cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
 
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -204,6 +209,17 @@ class Execution(models.Model):
             ),
             SparseIndex("lag_ms", name="agenda_exec_late", where=Q(lag_ms__gt=1000)),
             SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
+            SparseIndex(
+                "gate",
+                "held_by",
+                "-priority",
+                "due_at",
+                name="agenda_exec_gate",
+                where=Q(gate__isnull=False),
+            ),
+            SparseIndex(
+                "moved_by", "due_at", name="agenda_exec_moved", where=Q(moved_by__isnull=False)
+            ),
             SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
             SparseIndex(
                 "parent", "batch", name="agenda_exec_parent", where=Q(parent__isnull=False)
@@ -292,8 +308,9 @@ class Execution(models.Model):
     def wait(self, timeout: float | timedelta) -> Any:
         """Return its return value once it has succeeded.
 
-        Raises ExecutionFailed, ExecutionCancelled, or TimeoutError after `timeout` (seconds or a
-        timedelta). Looks at the database ever less often, from 20 times a second to once.
+        Raises ExecutionFailed, ExecutionCancelled, AlreadyDeleted when it is pruned by then, or
+        TimeoutError after `timeout` (seconds or a timedelta). Looks at the database ever less
+        often, from 20 times a second to once.
         """
         return verbs.wait(self, timeout)
 

@@ -64,7 +64,9 @@ class SparseIndex(models.Index):
     def __init__(self, *fields: str, name: str, where: models.Q) -> None:
         super().__init__(*fields, name=name)
         self.fields = list(fields)
-        self.fields_orders = [(field, "") for field in fields]
+        self.fields_orders = [
+            (field.removeprefix("-"), "DESC" if field.startswith("-") else "") for field in fields
+        ]
         self.expressions = ()
         self.where = where
 

@@ -56,6 +56,7 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
         entries += [
             Entry(id_, plan.task.queue_name, due_ms(plan.due_at), plan.task.priority)
             for id_, plan in zip(written.ids, plans, strict=True)
+            if id_ not in written.held
         ]
     return entries
 

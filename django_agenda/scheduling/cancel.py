@@ -59,6 +59,7 @@ def _cancel(using: str, ids: list[str]) -> Changed:
             "finished_at": f"CASE WHEN {_RUNS} THEN e.finished_at ELSE x.finished_at END",
             "live_key": f"CASE WHEN {_RUNS} THEN e.live_key END",
             "held_by": "''",
+            "gate": f"CASE WHEN {_RUNS} THEN e.gate END",
             # Last, because MySQL reads what earlier assignments of a statement have written.
             "status": f"CASE WHEN {_RUNS} THEN e.status ELSE '{_CANCELLED}' END",
         },

@@ -6,9 +6,9 @@ Everything is checked here, before anything is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from hashlib import sha256
 from typing import Any
 
@@ -17,17 +17,13 @@ from django.conf import settings as django_settings
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.schedule import Schedule
-from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
-from django_agenda.tasks.call import labels_text
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
-from django_agenda.tasks.task import check_priority, check_queue_name
+from django_agenda.tasks.schedule_options import read_options, read_text
+from django_agenda.timing.aware import aware
 from django_agenda.timing.cron import Cron, read_zone
 
-from .moments import aware
-
-MOST = 2**31 - 1
 _Kind = Schedule.Kind
 
 
@@ -59,7 +55,7 @@ def read_definition(
     args_text, kwargs_text = encode_arguments(args, kwargs, max_bytes=limit)
     columns, words = _RULES[kind](*rule)
     known_by = [task_name, kind, words, canonical(args_text), canonical(kwargs_text), name]
-    checked = _read_options(**given)
+    checked = read_options(**given)
     if kind == _Kind.INTERVAL:
         columns["anchor"] = checked["starts_at"] or now()
     identity = {"name": name, "task_name": task_name, "args": list(args), "kwargs": dict(kwargs)}
@@ -125,72 +121,3 @@ def zone_key(timezone: Any) -> str:
         )
     read_zone(key)
     return key
-
-
-def _read_options(
-    *,
-    description: Any = "",
-    labels: Sequence[str] = (),
-    queue_name: str | None = None,
-    priority: int | None = None,
-    max_attempts: int | None = None,
-    backoff: Any = None,
-    timeout: Any = None,
-    starts_at: datetime | None = None,
-    ends_at: datetime | None = None,
-    jitter: Any = None,
-    max_runs: int | None = None,
-    overlap: str = Schedule.Overlap.SKIP.value,
-    misfire: str = Schedule.Misfire.ONCE.value,
-    catch_up: int = 100,
-    over: Any = None,
-) -> dict[str, Any]:
-    labels_text(labels)
-    starts_at = None if starts_at is None else aware("starts_at", starts_at)
-    ends_at = None if ends_at is None else aware("ends_at", ends_at)
-    if starts_at is not None and ends_at is not None and ends_at < starts_at:
-        raise ValueError(f"'ends_at' must not be before 'starts_at': {ends_at} and {starts_at}")
-    return {
-        "description": read_text("description", description, 10_000),
-        "labels": list(labels),
-        "queue_name": None if queue_name is None else check_queue_name(queue_name),
-        "priority": None if priority is None else check_priority(priority),
-        "max_attempts": _count("max_attempts", max_attempts),
-        "terms": Terms.read(timeout=timeout, backoff=backoff, over=over).pack(),
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "jitter": None if jitter in (None, 0, timedelta(0)) else read_duration("jitter", jitter),
-        "max_runs": _count("max_runs", max_runs),
-        "overlap": _one_of("overlap", overlap, Schedule.Overlap.values),
-        "misfire": _one_of("misfire", misfire, Schedule.Misfire.values),
-        "catch_up": _count("catch_up", catch_up) or 1,
-    }
-
-
-def read_text(option: str, value: Any, most: int) -> str:
-    """Return a text that can be stored; None is an empty one."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise TypeError(f"{option!r} must be a text, not {value!r}")
-    if len(value) > most:
-        raise ValueError(f"{option!r} must have at most {most} characters, not {len(value)}")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError(f"{option!r} must hold no NUL and no half of a pair: {value!r:.80}")
-    return value
-
-
-def _count(option: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{option!r} must be a whole number, not {value!r}")
-    if not 1 <= value <= MOST:
-        raise ValueError(f"{option!r} must be at least 1, not {value}")
-    return value
-
-
-def _one_of(option: str, value: Any, words: Sequence[str]) -> str:
-    if value not in words:
-        raise ValueError(f"{option!r} must be one of {', '.join(map(repr, words))}, not {value!r}")
-    return str(value)

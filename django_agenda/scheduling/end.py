@@ -47,6 +47,7 @@ def end_waiting(
                     "finished_at": Value(bulk.moment_text(now(), connections[using])),
                     "live_key": "NULL",
                     "held_by": "''",
+                    "gate": "NULL",
                     **(changes or {}),
                 },
                 guard=f"e.status = '{before.value}' AND {guard}",

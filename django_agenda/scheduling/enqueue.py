@@ -96,7 +96,7 @@ def enqueue_batch(using: str, batch_id: int) -> BrokerUnavailable | None:
 def refuse(using: str, ids: Sequence[str], error: BrokerUnavailable) -> int:
     """Make waiting rows without a batch `pending`, with the error; return how many."""
     rows = Execution.objects.using(using).filter(
-        pk__in=ids, batch=None, status=Execution.Status.SCHEDULED
+        pk__in=ids, batch=None, status=Execution.Status.SCHEDULED, held_by=""
     )
     count = update_again(rows, status=Execution.Status.PENDING, **_blame(error))
     broker_refused.send_robust(Execution, error=error, count=count)

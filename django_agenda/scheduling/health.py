@@ -1,4 +1,7 @@
-"""Is it well? Progress is what counts: a server that answers may still get nothing done."""
+"""Is it well? Progress is what counts: a server that answers may still get nothing done.
+
+The words are in the language of whoever asks; what servers say stays as they say it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import Min
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext_lazy
 
 from django_agenda.broker import broker
 from django_agenda.clock import now
@@ -20,6 +25,14 @@ from .survey import worker_states
 from .tables import lacking_migrations
 
 WELL, BEHIND, BROKEN = 0, 1, 2
+_NAMES = {
+    "database": pgettext_lazy("a check", "database"),
+    "redis": pgettext_lazy("a check", "redis"),
+    "migrations": pgettext_lazy("a check", "migrations"),
+    "workers": pgettext_lazy("a check", "workers"),
+    "lateness": pgettext_lazy("a check", "lateness"),
+    "pending": pgettext_lazy("a check", "pending"),
+}
 
 
 class Finding(NamedTuple):
@@ -28,6 +41,11 @@ class Finding(NamedTuple):
     check: str
     level: int
     words: str
+
+    @property
+    def name(self) -> str:
+        """Return what people call the check."""
+        return str(_NAMES.get(self.check, self.check))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +83,7 @@ def _database(using: str) -> Finding:
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    return Finding("database", WELL, "answers")
+    return Finding("database", WELL, _("answers"))
 
 
 def _redis(using: str) -> Finding:
@@ -73,13 +91,14 @@ def _redis(using: str) -> Finding:
         broker.ping()
     except BrokerUnavailable as error:
         return Finding("redis", BROKEN, str(error))
-    return Finding("redis", WELL, "answers")
+    return Finding("redis", WELL, _("answers"))
 
 
 def _migrations(using: str) -> Finding:
     if lacking := lacking_migrations(using):
-        return Finding("migrations", BROKEN, f"not applied: {', '.join(lacking)}")
-    return Finding("migrations", WELL, "applied")
+        words = _("not applied: %(names)s") % {"names": ", ".join(lacking)}
+        return Finding("migrations", BROKEN, words)
+    return Finding("migrations", WELL, _("applied"))
 
 
 def _progress(using: str, limits: Limits) -> Iterator[Finding]:
@@ -96,9 +115,10 @@ def _workers(using: str, moment: datetime, limits: Limits) -> Finding:
     living = [one for one in found if one.is_alive and one.status == "active"]
     if not living:
         quiet = sum(one.is_alive and one.status == "quiet" for one in found)
-        words = f"none is at work, {quiet} quiet" if quiet else "none is alive"
-        return Finding("workers", BEHIND, words)
-    return Finding("workers", WELL, f"{len(living)} alive")
+        words = _("none is at work, %(count)s quiet") if quiet else _("none is alive")
+        return Finding("workers", BEHIND, words % {"count": quiet})
+    words = ngettext("%(count)s alive", "%(count)s alive", len(living))
+    return Finding("workers", WELL, words % {"count": len(living)})
 
 
 def _lateness(using: str, moment: datetime, limits: Limits) -> Finding:
@@ -107,10 +127,11 @@ def _lateness(using: str, moment: datetime, limits: Limits) -> Finding:
     )
     oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
     if oldest is None:
-        return Finding("lateness", WELL, "nothing is due")
+        return Finding("lateness", WELL, _("nothing is due"))
     late = moment - oldest
-    words = f"the oldest that is due has waited {late.total_seconds():.1f} s"
-    return Finding("lateness", BEHIND if late > limits.max_lateness else WELL, words)
+    words = _("the oldest that is due has waited %(seconds)s s")
+    level = BEHIND if late > limits.max_lateness else WELL
+    return Finding("lateness", level, words % {"seconds": f"{late.total_seconds():.1f}"})
 
 
 def _pending(using: str, moment: datetime, limits: Limits) -> Finding:
@@ -124,6 +145,11 @@ def _pending(using: str, moment: datetime, limits: Limits) -> Finding:
     )
     stuck = refused.count()
     if stuck or single.exists():
-        what = f"{stuck} batches" if stuck else "single executions"
-        return Finding("pending", BEHIND, f"{what} wait for the broker for too long")
-    return Finding("pending", WELL, "nothing waits for the broker for long")
+        words = ngettext(
+            "%(count)s batch waits for the broker for too long",
+            "%(count)s batches wait for the broker for too long",
+            stuck,
+        )
+        words = words if stuck else _("single executions wait for the broker for too long")
+        return Finding("pending", BEHIND, words % {"count": stuck})
+    return Finding("pending", WELL, _("nothing waits for the broker for long"))

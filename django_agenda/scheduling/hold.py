@@ -19,7 +19,7 @@ from django_agenda.models.counters import BatchState
 from django_agenda.models.execution import Execution
 
 WAITING = "e.status IN ('scheduled', 'pending')"
-UNHELD = f"e.held_by IN ('', '{Execution.UNKNOWN_TASK}')"
+UNHELD = f"e.held_by IN {Execution.UNASKED}"
 
 
 class Released(NamedTuple):
@@ -66,14 +66,16 @@ def release(using: str, ids: Sequence[str], reason: str) -> list[Released]:
         Execution,
         ("id",),
         [[id_] for id_ in sorted(ids)],
-        changes={"held_by": "''"},
+        # Whatever slot was kept for it has been given to another one.
+        changes={"held_by": "''", "gate": "NULL"},
         guard=f"{WAITING} AND e.held_by = %s",
         guard_params=[reason],
         returning=("batch", "position", "status", "id", "queue_name", "due_at", "priority"),
     )
-    return [Released(row[0], row[1], row[2], _entry(using, row[3:])) for row in rows]
+    return [Released(row[0], row[1], row[2], entry_of_row(using, row[3:])) for row in rows]
 
 
-def _entry(using: str, row: tuple[Any, ...]) -> Entry:
+def entry_of_row(using: str, row: tuple[Any, ...]) -> Entry:
+    """Return what the broker keeps of a row of id, queue name, moment and priority."""
     moment = bulk.read_moment(row[2], connections[using])
     return Entry(bulk.read_id(row[0]), row[1], due_ms(moment), row[3])

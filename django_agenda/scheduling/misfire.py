@@ -34,7 +34,7 @@ def settle_misfires(using: str) -> int:
     paused = PausedQueue.objects.using(using).order_by().values_list("name", flat=True)
     rows = Execution.objects.using(using).filter(
         status__in=Execution.WAITING,
-        held_by__in=("", Execution.UNKNOWN_TASK),
+        held_by__in=Execution.UNASKED,
         due_at__lt=overdue_since,
         callback_of=None,
     )

@@ -15,6 +15,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 
 from .end import end_waiting
+from .hold import UNHELD
 
 _REASON = "No worker started it before it expired"
 
@@ -42,6 +43,6 @@ def miss_those(
             "error_message": Value(reason),
             "error_fingerprint": Value(fingerprint(stage, "", reason)),
         },
-        guard=f"e.held_by IN ('', %s) AND {guard}",
-        guard_params=[Execution.UNKNOWN_TASK, *guard_params],
+        guard=f"{UNHELD} AND {guard}",
+        guard_params=guard_params,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import repeat
 
 from django_agenda.clock import now
@@ -30,17 +30,3 @@ def spread_over(count: int, start: datetime, over: timedelta) -> Iterator[dateti
     """Give so many moments in a window, evenly, as a scatter would."""
     window = Window(start=start, over=over)
     return (window.at(slot.slot_us) for slot in spread(count, window))
-
-
-def aware(name: str, moment: object) -> datetime:
-    """Return the moment in UTC, or raise a TypeError or ValueError that shows it."""
-    if not isinstance(moment, datetime):
-        raise TypeError(f"{name!r} must be an aware datetime, not {moment!r}")
-    if moment.utcoffset() is None:
-        raise ValueError(f"{name!r} must be an aware datetime, {moment!r} is naive")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(
-            f"{name!r} must lie within the years 1 to 9999 of UTC: {moment!r}"
-        ) from None

@@ -22,6 +22,7 @@ from django_agenda.conf import get_settings
 from django_agenda.models import bulk
 from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
+from django_agenda.models.digest import Digest
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import first_uuid7
 from django_agenda.models.operation import Operation
@@ -152,6 +153,7 @@ def _roll_up(using: str, members: Mapping[int, Sequence[Member]]) -> None:
         for row in members[batch.pk]:
             rollup.add(row)
         batches.filter(pk=batch.pk).update(rollup=rollup.text(), version=F("version") + 1)
+    Digest.objects.using(using).filter(pk__in=list(members)).delete()
 
 
 def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:

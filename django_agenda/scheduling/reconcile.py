@@ -108,7 +108,7 @@ def miss_expired(using: str) -> int:
     rows = (
         Execution.objects.using(using)
         .filter(
-            held_by__in=("", Execution.UNKNOWN_TASK),
+            held_by__in=Execution.UNASKED,
             status__in=Execution.WAITING,
             due_at__lt=moment,
             expires_at__lt=moment,

@@ -96,7 +96,7 @@ def _expired(using: str, *, repair: bool) -> int:
     moment = now()
     rows = Execution.objects.using(using).filter(
         status__in=Execution.WAITING,
-        held_by__in=("", Execution.UNKNOWN_TASK),
+        held_by__in=Execution.UNASKED,
         due_at__lt=moment,
         expires_at__lt=moment,
     )

@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
+from django_agenda.timing.aware import aware
 
 from .change import collect
-from .moments import aware, check_over, spread_over
+from .moments import check_over, spread_over
 from .move import check_reach, move
 
 

@@ -15,9 +15,9 @@ from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
 from django_agenda.tasks.call import is_storable
+from django_agenda.timing.aware import aware
 
 from .change import Ids
-from .moments import aware
 from .move import move
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import F
 
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
-from django_agenda.models.transactions import update_again
+from django_agenda.models.transactions import in_transaction
 from django_agenda.timing.window import Window
 
 from .change import collect
@@ -25,8 +26,13 @@ def respread(batch: Batch, over: timedelta, start: datetime | None = None) -> in
     check_reach(rows, window.start, over)
     ids = collect(rows, "position")
     count = move(using, ids, spread_over(len(ids), window.start, over))
-    same = Batch.objects.using(using).filter(pk=batch.pk)
     if count:
-        over = max(batch.over, window.end - batch.start)
-        update_again(same, over=over, version=F("version") + 1)
+        in_transaction(using, partial(_widen, using, batch.pk, window.end))
     return count
+
+
+def _widen(using: str, batch_id: int, end: datetime) -> None:
+    """Let the window reach that far, whatever the caller's instance says of it."""
+    same = Batch.objects.using(using).filter(pk=batch_id)
+    for start, over in same.select_for_update().values_list("start", "over"):
+        same.update(over=max(over, end - start), version=F("version") + 1)

@@ -30,11 +30,12 @@ def resume(
     held = executions.filter(status__in=Execution.WAITING, held_by=Execution.PAUSED)
     if over is not None:
         _spread(using, held, check_over(over), start)
-    return carry_out(using, collect(held).pages(), partial(_resume, using))
+    return carry_out(using, collect(held).pages(), partial(let_go, using, reason=Execution.PAUSED))
 
 
-def _resume(using: str, ids: list[str]) -> Changed:
-    released = release(using, ids, Execution.PAUSED)
+def let_go(using: str, ids: list[str], reason: str) -> Changed:
+    """Let go of those of these that are held for this reason, unless their batch is paused."""
+    released = release(using, ids, reason)
     paused = _lock_paused(using, {one.batch_id for one in released if one.batch_id is not None})
     members = [one.entry.id for one in released if one.batch_id in paused]
     if members:
@@ -42,7 +43,8 @@ def _resume(using: str, ids: list[str]) -> Changed:
     free = [one for one in released if one.batch_id not in paused]
     # Those that are pending are enqueued by the caretaker.
     told = [one.entry for one in free if one.status == Execution.Status.SCHEDULED]
-    return Changed(count=len(free), entries=told)
+    waiting = {one.entry.id: one.batch_id for one in free}
+    return Changed(count=len(free), entries=told, waiting=waiting)
 
 
 def _lock_paused(using: str, batch_ids: set[int]) -> set[int | None]:
@@ -57,16 +59,19 @@ def resume_batch(batch: Batch, over: timedelta | None = None) -> int:
     if over is not None:
         check_over(over)
         waiting = Execution.objects.using(using).filter(batch=batch, status__in=Execution.WAITING)
-        _spread(using, waiting.exclude(held_by=Execution.PAUSED), over)
+        mine = ("", Execution.UNKNOWN_TASK, Execution.BATCH_PAUSED)
+        _spread(using, waiting.filter(held_by__in=mine), over)
     if not Batch.objects.using(using).filter(pk=batch.pk, paused_at__isnull=False).exists():
         return _enqueue(using, batch.pk)
+    # The mark alone holds those that have not been settled since the pause.
+    unsettled = _waiting(using, batch.pk).count()
     if not connections[using].in_atomic_block:
         in_transaction(using, partial(mark_resumed, using, batch.pk))
-        return settle(using, batch.pk)
+        return unsettled + settle(using, batch.pk)
     count = sweep(using, batch.pk, is_paused=False, verify=False)
     mark_resumed(using, batch.pk)
     transaction.on_commit(partial(settle, using, batch.pk), using=using)
-    return count
+    return unsettled + count
 
 
 def _enqueue(using: str, batch_id: int) -> int:
@@ -78,11 +83,13 @@ def _enqueue(using: str, batch_id: int) -> int:
 
 def _untold(using: str, batch_id: int) -> int:
     """Count what waits and is not in the broker: what it refused can lie beyond the mark too."""
-    waiting = Execution.objects.using(using).filter(
-        batch=batch_id, status__in=Execution.WAITING, held_by=""
-    )
-    refused = Q(status=Execution.Status.PENDING)
-    return waiting.filter(refused | Q(position__gte=F("batch__told_until"))).count()
+    untold = Q(status=Execution.Status.PENDING) | Q(position__gte=F("batch__told_until"))
+    return _waiting(using, batch_id).filter(untold).count()
+
+
+def _waiting(using: str, batch_id: int) -> QuerySet[Execution]:
+    rows = Execution.objects.using(using).filter(batch=batch_id, held_by="")
+    return rows.filter(status__in=Execution.WAITING)
 
 
 def _spread(

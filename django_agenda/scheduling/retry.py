@@ -32,7 +32,7 @@ _CHANGES: dict[str, str | Value] = {
     "max_attempts": "e.attempts + COALESCE(e.attempts_each, e.max_attempts)",
     "crashes": "0",
     **dict.fromkeys(("finished_at", "started_at", "lag_ms", "run_ms"), "NULL"),
-    **dict.fromkeys(("return_value", "cancel_requested_at"), "NULL"),
+    **dict.fromkeys(("return_value", "cancel_requested_at", "gate", "moved_by"), "NULL"),
     **dict.fromkeys(("held_by", "failed_stage", "error_class", "error_message"), "''"),
     **dict.fromkeys(("traceback", "error_fingerprint", "worker"), "''"),
     "status": "'scheduled'",

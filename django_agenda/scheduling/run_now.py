@@ -23,8 +23,9 @@ def run_now(schedule: Schedule) -> Execution:
 
     def write_down() -> str:
         plan = plan_of(schedule, runnable, now())
-        [id_] = write(using, [plan], ticks=[Tick(schedule, None)]).ids
-        transaction.on_commit(partial(tell, [], [plan.entry(id_)]), using=using)
-        return id_
+        written = write(using, [plan], ticks=[Tick(schedule, None)])
+        entries = [plan.entry(id_) for id_ in written.ids if id_ not in written.held]
+        transaction.on_commit(partial(tell, [], entries), using=using)
+        return written.ids[0]
 
     return Execution.objects.using(using).get(pk=in_transaction(using, write_down))

@@ -22,7 +22,7 @@ from django_agenda.models.transactions import in_transaction, update_again
 from .enqueue import enqueue_batch, tell
 from .hold import hold, release
 
-_HELD_BY = {True: ("", Execution.UNKNOWN_TASK), False: (Execution.BATCH_PAUSED,)}
+_HELD_BY = {True: Execution.UNASKED, False: (Execution.BATCH_PAUSED,)}
 
 
 class _Changed(Exception):

@@ -22,10 +22,10 @@ from django_agenda.policies.timeout import read_duration
 from django_agenda.tasks.call import Call, check_key, labels_text, point_at
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
+from django_agenda.timing.aware import aware
 
 from .cancel import cancel_waiting
 from .enqueue import enqueue, entry_of, refuse
-from .moments import aware
 from .write import Plan, write
 
 # Each further try means that another process took or freed the key in between.

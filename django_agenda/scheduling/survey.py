@@ -16,12 +16,14 @@ from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
+from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 
 from .enqueue import entry_of
 from .lateness import Lateness, recent_lateness
 
 RECENTLY = timedelta(minutes=5)
+MOST_STRIKES = 20
 # Younger ones may be in the hands of a worker.
 _OVERDUE_AFTER = timedelta(seconds=2)
 _UNFINISHED = (
@@ -76,7 +78,8 @@ class DriftState:
 class Survey:
     """Hold the state of everything at one moment; the names are those of the JSON form.
 
-    `redis_memory` is in bytes, of everything that the server holds (None: unknown).
+    `redis_memory` is in bytes, of everything that the server holds (None: unknown); `strikes` say
+    what is held by them, the oldest 20 of them.
     """
 
     moment: datetime
@@ -93,6 +96,7 @@ class Survey:
     workers: list[WorkerState]
     drift: DriftState
     lateness: Lateness
+    strikes: list[str]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; moments as ISO 8601, seconds and milliseconds as numbers."""
@@ -121,6 +125,7 @@ def survey(using: str) -> Survey:
         workers=worker_states(using),
         drift=_drift(using, moment, knows_broker=not error),
         lateness=recent_lateness(using, moment, RECENTLY),
+        strikes=[one.describe() for one in Strike.objects.using(using).all()[:MOST_STRIKES]],
     )
 
 

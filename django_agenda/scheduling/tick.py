@@ -21,6 +21,7 @@ from functools import partial
 from django.db import DataError, Error, IntegrityError, connections, transaction
 from django.db.models import Count, Q
 
+from django_agenda.broker.entry import Entry
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models import bulk
@@ -113,14 +114,17 @@ def _write(using: str, firings: Sequence[Firing]) -> int:
     passed = [one for one in firings if one.schedule.pk in fired]
     free = [(one, tick) for one in passed for tick in one.free]
     queued = [(one, tick) for one in passed for tick in one.queued]
-    entries = []
+    entries: list[Entry] = []
     for ticks, held_by in ((free, ""), (queued, Execution.IN_TURN)):
         plans = [one.plans[tick] for one, tick in ticks]
         marks = [Tick(one.schedule, tick) for one, tick in ticks]
         if plans:
             written = write(using, plans, ticks=marks, held_by=held_by)
-            if not held_by:
-                entries = [plan.entry(id_) for plan, id_ in zip(plans, written.ids, strict=True)]
+            entries += [
+                plan.entry(id_)
+                for plan, id_ in zip(plans, written.ids, strict=True)
+                if id_ not in written.held
+            ]
     transaction.on_commit(partial(tell, [], entries), using=using)
     if queued:
         # The run before it may have ended since it was looked for.

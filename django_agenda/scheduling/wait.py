@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_agenda.clock import monotonic
-from django_agenda.exceptions import ExecutionCancelled, ExecutionFailed
+from django_agenda.exceptions import AlreadyDeleted, ExecutionCancelled, ExecutionFailed
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
@@ -22,7 +24,8 @@ LONGEST_PAUSE = 1.0
 def wait(execution: Execution, timeout: float | timedelta) -> Any:
     """See Execution.wait()."""
     for pause in _pauses(timeout):
-        execution.refresh_from_db()
+        with _told_when_gone(execution):
+            execution.refresh_from_db()
         if not execution.is_live:
             return _result(execution)
         threading.Event().wait(pause)
@@ -32,7 +35,8 @@ def wait(execution: Execution, timeout: float | timedelta) -> Any:
 async def await_result(execution: Execution, timeout: float | timedelta | None) -> Any:
     """See Execution.await_result()."""
     for pause in _pauses(timeout):
-        await execution.arefresh_from_db()
+        with _told_when_gone(execution):
+            await execution.arefresh_from_db()
         if not execution.is_live:
             return _result(execution)
         await asyncio.sleep(pause)
@@ -42,21 +46,31 @@ async def await_result(execution: Execution, timeout: float | timedelta | None) 
 def wait_for_batch(batch: Batch, timeout: float | timedelta) -> None:
     """See Batch.wait()."""
     for pause in _pauses(timeout):
-        batch.refresh_from_db()
+        with _told_when_gone(batch):
+            batch.refresh_from_db()
         if batch.is_finished:
             return
         threading.Event().wait(pause)
-    raise _batch_too_late(batch, timeout)
+    raise _batch_too_late(batch, timeout, _held(batch))
 
 
 async def await_batch(batch: Batch, timeout: float | timedelta | None) -> None:
     """See Batch.await_end()."""
     for pause in _pauses(timeout):
-        await batch.arefresh_from_db()
+        with _told_when_gone(batch):
+            await batch.arefresh_from_db()
         if batch.is_finished:
             return
         await asyncio.sleep(pause)
-    raise _batch_too_late(batch, timeout)
+    raise _batch_too_late(batch, timeout, await sync_to_async(_held)(batch))
+
+
+@contextmanager
+def _told_when_gone(row: Execution | Batch) -> Iterator[None]:
+    try:
+        yield
+    except type(row).DoesNotExist:
+        raise AlreadyDeleted(row) from None
 
 
 def _pauses(timeout: float | timedelta | None) -> Iterator[float]:
@@ -88,12 +102,19 @@ def _result(execution: Execution) -> Any:
 
 def _too_late(execution: Execution, timeout: object) -> TimeoutError:
     words = f"Execution {execution.pk} is still {execution.status} after {_seconds(timeout)} s"
-    return TimeoutError(words + _blocked(execution))
+    held = f", held by {execution.held_by!r}" if execution.held_by else ""
+    return TimeoutError(words + held + _blocked(execution))
 
 
-def _batch_too_late(batch: Batch, timeout: object) -> TimeoutError:
+def _held(batch: Batch) -> int:
+    waiting = batch.executions.filter(status__in=Execution.WAITING)
+    return waiting.exclude(held_by="").count()
+
+
+def _batch_too_late(batch: Batch, timeout: object, held: int) -> TimeoutError:
     words = f"Batch {batch.pk} is still {batch.status} after {_seconds(timeout)} s"
-    return TimeoutError(f"{words}: {batch.describe()}{_blocked(batch)}")
+    words += f": {batch.describe()}" + (f", {held} of them held" if held else "")
+    return TimeoutError(words + _blocked(batch))
 
 
 def _blocked(row: Execution | Batch) -> str:

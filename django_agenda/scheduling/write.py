@@ -17,6 +17,8 @@ from django_agenda.models.schedule import Schedule
 from django_agenda.tasks.context import running_id
 from django_agenda.tasks.payload import encode_result
 
+from .struck import Struck, under_strikes
+
 COLUMNS = (
     "id",
     "position",
@@ -41,7 +43,6 @@ _KEY = COLUMNS.index("key")
 
 _MILLISECOND = timedelta(milliseconds=1)
 _UNTOUCHED = {
-    "held_by": "",
     "attempts": 0,
     "crashes": 0,
     "worker": "",
@@ -113,10 +114,11 @@ NOWHERE = Place()
 
 
 class Written(NamedTuple):
-    """Hold the new ids in the order of the plans, and those whose key was alive already."""
+    """Hold the new ids in the order of the plans; whose key was alive, and which are held."""
 
     ids: list[str]
     taken: set[str]
+    held: set[str]
 
 
 def write(
@@ -131,30 +133,45 @@ def write(
     """Insert one row a plan, as `scheduled`, in one statement; must run inside a transaction.
 
     The row of a key that is alive already is not written: its id is in `taken`. `ticks` are those
-    of the plans, one each, or none. What a body writes names it as its parent.
+    of the plans, one each, or none. What a body writes names it as its parent. What a strike
+    matches is held by it, and is not to be enqueued, unless all are `held_by` something else.
     """
     rows = _rows(using, plans, place)
     keyed = any(plan.key is not None for plan in plans)
     constants = _fixed(using, place) | {
         "status": Execution.Status.SCHEDULED.value,
         "callback_of": callback_of,
-        "held_by": held_by,
     }
     if callback_of is not None:
         # Its batch has called it, not the body that was the last to end.
         constants["parent"] = None
     for row, tick in zip(rows, ticks, strict=bool(ticks)):
         row.extend(_tick_values(using, tick))
-    bulk.insert(
-        using,
-        Execution,
-        COLUMNS + TICK_COLUMNS if ticks else COLUMNS,
-        rows,
-        constants=constants,
-        unless_taken="live_key" if keyed else None,
-    )
     ids = [str(row[0]) for row in rows]
-    return Written(ids, _left_out(using, rows) if keyed else set())
+    held: set[str] = set()
+
+    def insert(strikes: Struck) -> int:
+        reasons = _reasons(plans, strikes, held_by)
+        held.clear()
+        held.update(id_ for id_, reason in zip(ids, reasons, strict=True) if reason)
+        return bulk.insert(
+            using,
+            Execution,
+            (*COLUMNS, *TICK_COLUMNS, "held_by") if ticks else (*COLUMNS, "held_by"),
+            [[*row, reason] for row, reason in zip(rows, reasons, strict=True)],
+            constants=constants,
+            unless_taken="live_key" if keyed else None,
+            guard=strikes.guard(using),
+        )
+
+    under_strikes(using, insert)
+    return Written(ids, _left_out(using, rows) if keyed else set(), held)
+
+
+def _reasons(plans: Sequence[Plan], strikes: Struck, held_by: str) -> list[str]:
+    if held_by or not strikes:
+        return [held_by] * len(plans)
+    return [strikes.holds(plan.task.name, plan.args, plan.kwargs) for plan in plans]
 
 
 def write_skipped(using: str, plans: Sequence[Plan], written: Written, place: Place) -> None:
@@ -166,6 +183,7 @@ def write_skipped(using: str, plans: Sequence[Plan], written: Written, place: Pl
             skipped.append(row)
     fixed = _fixed(using, place)
     finished = {"status": Execution.Status.SKIPPED.value, "finished_at": fixed["created_at"]}
+    finished["held_by"] = ""
     bulk.insert(using, Execution, COLUMNS, skipped, constants=fixed | finished)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, Unpack
 
-from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
 from django_agenda.timing.cron import Cron
 
 from .payload import encode_arguments
 from .registry import register
-from .task import Task, check_priority, check_queue_name
+from .schedule_options import read_options, read_text
+from .task import Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,11 +100,9 @@ def _declaring(
 
 def _check(options: ScheduleOptions) -> None:
     """Refuse at once what needs no database to be known as wrong."""
-    if (queue_name := options.get("queue_name")) is not None:
-        check_queue_name(queue_name)
-    if (priority := options.get("priority")) is not None:
-        check_priority(priority)
-    given = options.get
-    Terms.read(timeout=given("timeout"), backoff=given("backoff"), over=given("over"))
-    read_duration("jitter", given("jitter"))
-    encode_arguments(options.get("args", ()), options.get("kwargs", {}))
+    given: dict[str, Any] = dict(options)
+    encode_arguments(given.pop("args", ()), given.pop("kwargs", None) or {})
+    read_text("name", given.pop("name", None), 255)
+    if not isinstance(enabled := given.pop("enabled", True), bool):
+        raise TypeError(f"'enabled' must be True or False, not {enabled!r}")
+    read_options(**given)

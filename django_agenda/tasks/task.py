@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from functools import update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
+from django_agenda.policies.concurrency import Limit
+from django_agenda.policies.cooldown import Cooldown
+from django_agenda.policies.debounce import Debounce
+from django_agenda.policies.policies import Policies
+from django_agenda.policies.rate import Rate
 from django_agenda.policies.retry import Retry
 from django_agenda.policies.terms import Terms
 from django_agenda.policies.timeout import read_duration
@@ -25,13 +30,6 @@ R = TypeVar("R")
 QUEUE_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 MAX_PRIORITY = 100
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-_NOT_YET = {
-    "concurrency": None,
-    "rate": None,
-    "cooldown": None,
-    "debounce": None,
-}
 
 
 class Task(Generic[P, R]):
@@ -56,12 +54,16 @@ class Task(Generic[P, R]):
         atomic: bool = False,
         redact: tuple[str, ...] | list[str] = (),
         cpu_bound: bool = False,
+        concurrency: Limit | int | None = None,
+        rate: Rate | None = None,
+        cooldown: Cooldown | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
         takes_context: bool = False,
-        **later: Any,
     ) -> None:
         check_function(function)
-        _refuse_what_is_not_enforced(later)
         self.function = function
+        self.takes_context = _check_takes_context(function, takes_context)
+        self._signature = self._read_signature()
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.is_async = inspect.iscoroutinefunction(function)
         self.queue_name = check_queue_name(queue_name)
@@ -78,11 +80,13 @@ class Task(Generic[P, R]):
             raise ValueError(f"'on_worker_lost' must be 'retry' or 'fail', not {on_worker_lost!r}")
         self.on_worker_lost = on_worker_lost
         self.atomic = _check_atomic(atomic, is_async=self.is_async)
-        self.redact = _read_names(function, redact)
+        self.redact = self._read_names(redact)
+        self.policies = self._read_policies(
+            {"concurrency": concurrency, "rate": rate, "cooldown": cooldown, "debounce": debounce}
+        )
         if cpu_bound and self.is_async:
             raise ValueError("'cpu_bound' is for plain functions, and this one is a coroutine")
         self.cpu_bound = bool(cpu_bound)
-        self.takes_context = _check_takes_context(function, takes_context)
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -110,10 +114,12 @@ class Task(Generic[P, R]):
 
     def signature(self, *, follow_wrapped: bool = True) -> inspect.Signature:
         """Return what callers give: the function's parameters, but not its context."""
-        found = inspect.signature(self.function, follow_wrapped=follow_wrapped)
-        if not self.takes_context:
-            return found
-        return found.replace(parameters=list(found.parameters.values())[1:])
+        return self._signature if follow_wrapped else self._read_signature(follow_wrapped=False)
+
+    def has_argument(self, name: str) -> bool:
+        """Tell whether a call of it can have an argument of that name."""
+        parameters = self.signature().parameters
+        return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def on_terms(self, terms: Terms) -> Task[P, R]:
         """Return this task with the time-out and backoff that a schedule asks for."""
@@ -127,6 +133,30 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
+
+    def _read_signature(self, *, follow_wrapped: bool = True) -> inspect.Signature:
+        found = inspect.signature(self.function, follow_wrapped=follow_wrapped)
+        if not self.takes_context:
+            return found
+        return found.replace(parameters=list(found.parameters.values())[1:])
+
+    def _read_names(self, names: Any) -> tuple[str, ...]:
+        if isinstance(names, str):
+            raise TypeError(f"'redact' must be a list or tuple of argument names, not {names!r}")
+        self._check_arguments("'redact'", names)
+        return tuple(names)
+
+    def _read_policies(self, options: dict[str, Any]) -> Policies | None:
+        policies = Policies.read(options)
+        for option, policy in () if policies is None else policies._asdict().items():
+            if policy is not None:
+                self._check_arguments(f"The 'by' of {option!r}", policy.names)
+        return policies
+
+    def _check_arguments(self, what: str, names: Iterable[str]) -> None:
+        for name in names:
+            if not self.has_argument(name):
+                raise ValueError(f"{what} names {name!r}, which is no argument of the task")
 
 
 def check_queue_name(name: str) -> str:
@@ -164,25 +194,3 @@ def _check_takes_context(function: Callable[..., Any], takes_context: bool) -> b
                 f" {function.__qualname__}{inspect.signature(function)} has none"
             )
     return takes_context
-
-
-def _refuse_what_is_not_enforced(options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _NOT_YET:
-            raise TypeError(f"@task has no option {name!r}")
-        if value != _NOT_YET[name]:
-            raise NotImplementedError(
-                f"@task option {name!r} is not enforced by this version, so {name}={value!r}"
-                " is refused rather than ignored"
-            )
-
-
-def _read_names(function: Callable[..., Any], names: Any) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise TypeError(f"'redact' must be a list or tuple of argument names, not {names!r}")
-    parameters = inspect.signature(function).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name in names:
-        if name not in parameters and not takes_any:
-            raise ValueError(f"'redact' names {name!r}, which is no argument of the task")
-    return tuple(names)

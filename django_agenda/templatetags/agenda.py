@@ -17,6 +17,7 @@ from django_agenda.admin.batch_timeline import Subject, build
 from django_agenda.admin.span import whole_span
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
+from django_agenda.scheduling.digest import digest_of
 
 register = template.Library()
 
@@ -55,14 +56,15 @@ def agenda_timeline(context: template.Context, batch: Batch) -> SafeString:
     Up to 200 executions are drawn one by one, and then their keys and tasks can be read in it. It
     takes up to four statements. The page needs our style sheet.
     """
-    moment = now()
+    moment, rows = now(), batch.executions.order_by()
     subject = Subject(
         batch=batch,
-        rows=batch.executions.order_by(),
+        rows=rows,
         span=whole_span(batch, None, moment),
         now=moment,
         zoom_url=lambda _span: "",
         execution_url=lambda _execution: "",
+        counted=digest_of(batch),
     )
     timeline = build(subject)
     shown = {"timeline": timeline, "drawing": timeline.drawing, "label": batch.describe()}

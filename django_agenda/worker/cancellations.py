@@ -1,4 +1,4 @@
-"""Hear of cancellations and pauses that came while this worker held the execution."""
+"""Hear of cancellations, pauses and strikes that came while this worker held the execution."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from django_agenda.conf import Settings
 from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.enqueue import tell
+from django_agenda.scheduling.struck import read
 
 from .claim import Claim
 from .claims import return_claims
 from .hands import Hands
 from .holdings import Holdings
 from .in_hand import InHand
+from .struck import is_struck
 
-LONGEST = 1.0
+# Twice in the second within which a strike, or a cancellation, is to be heard of.
+LONGEST = 0.5
 _AT_ONCE = 500
 
 
 class Cancellations:
-    """Ask the database every second, and only about what is in hand.
+    """Ask the database twice a second, and only about what is in hand.
 
     So a body may still be started up to a second after the commit of its cancellation, if the
-    worker had claimed it before; then it learns of it by `current.cancelled`. A batch that this
-    very process pauses, as `max_failures` does, gives back at once what was not started.
+    worker had claimed it before; then it learns of it by `current.cancelled`. What a strike matches
+    by now is given back likewise, and held at its next claim. A batch that this very process
+    pauses, as `max_failures` does, gives back at once what was not started.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Cancellations:
             )
             found = {id_.hex for id_ in asked.order_by().values_list("pk", flat=True)}
             self._owed += self._in_hand.cancel(found) if found else []
+        self._heed_strikes()
         self._give_back()
         return self._interval
 
@@ -64,6 +69,13 @@ class Cancellations:
         if claims := self._in_hand.let_go_of(batch_id):
             self._owed += claims
             self.wake()
+
+    def _heed_strikes(self) -> None:
+        if not (waiting := self._in_hand.waiting()):
+            return
+        strikes = read(self._using)
+        struck = [claim for claim in waiting if is_struck(claim, strikes)]
+        self._owed += self._in_hand.let_go(struck)
 
     def _give_back(self) -> None:
         """Give back what is owed, or keep owing it when the database does not answer."""

@@ -13,9 +13,12 @@ from django_agenda.conf import Settings
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling import reconcile
+from django_agenda.scheduling.digest import Digests
 from django_agenda.scheduling.feed import Feed
+from django_agenda.scheduling.restore import release_orphans
 from django_agenda.scheduling.retention import Retention
 from django_agenda.scheduling.settle import settle_all
+from django_agenda.scheduling.slots import let_all_in
 from django_agenda.scheduling.unknown import fail_unknown
 from django_agenda.signals import executions_healed
 from django_agenda.tasks.registry import lookup
@@ -29,6 +32,8 @@ from .rescue import declare_lost, rescue_all
 
 # A server that came back with old data shows that only by its name, which costs a command more.
 SERVER_EVERY = 5
+# What a strike holds that is gone is the remains of a death, and in no hurry.
+ORPHANS_EVERY = 10.0
 
 
 # A leader that was killed is followed after three looks, but not before this.
@@ -63,11 +68,13 @@ class Caretaker:
         self.leads = False
         self.took_lead: Callable[[], object] = dict
         self._unknown_at = 0.0
+        self._orphans_at = 0.0
         self._unfinished = reconcile.Unfinished(using)
         self._looks = 0
         self._overdue = reconcile.Overdue(using)
         self._feed = Feed(using)
         self._retention = Retention(using)
+        self._digests = Digests(using)
 
     def tick(self) -> float:
         """Do every chore once; those for all workers only while this one leads."""
@@ -83,6 +90,7 @@ class Caretaker:
             self._heal_broker()
             self._feed.enqueue()
             self._retention.prune()
+            self._digests.write()
         return self._interval
 
     def _heal_rows(self) -> None:
@@ -94,6 +102,10 @@ class Caretaker:
             self._unknown_at = monotonic() + min(60.0, self._unknown_ttl.total_seconds() / 10)
             _healed("unknown task", fail_unknown(self._using, self._unknown_ttl))
         settle_all(self._using)
+        if monotonic() >= self._orphans_at:
+            self._orphans_at = monotonic() + ORPHANS_EVERY
+            _healed("held by a strike that is gone", release_orphans(self._using))
+        _healed("slot was free", let_all_in(self._using))
 
     def _heal_broker(self) -> None:
         if not self._is_filled():

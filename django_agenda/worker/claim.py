@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django_agenda.broker.entry import Entry
+from django_agenda.clock import monotonic
 from django_agenda.policies.terms import Terms
+from django_agenda.scheduling.leave import Start
 from django_agenda.tasks.context import Wish
 from django_agenda.tasks.payload import decode
 from django_agenda.tasks.reached import Reached
@@ -41,6 +43,17 @@ class Claim(NamedTuple):
     schedule_id: int | None = None
     terms: str | None = None
     """What its schedule asks for, as JSON; `task` is on these terms already."""
+    slot: str | None = None
+    """The gate of which it has a slot."""
+    start: Start | None = None
+    """The start of its rate that it has used up."""
+
+    @property
+    def may_start(self) -> bool:
+        """Tell whether its body may begin now; what may not is given back."""
+        return self.lease.is_trusted and (
+            self.start is None or monotonic() <= self.starts + self.start.tolerance / 1_000_000
+        )
 
 
 class Recorded(NamedTuple):
@@ -58,7 +71,7 @@ class Recorded(NamedTuple):
 class Outcome:
     """Hold how an attempt ended; `retry_at` is set when the execution is to run again.
 
-    `status` is FENCED when nothing was started, because the lease was no longer to be trusted.
+    `status` is FENCED when nothing was started: see Claim.may_start.
     `recorded` is set when the body's own transaction has stored it.
     """
 

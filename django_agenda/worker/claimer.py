@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django_agenda.broker import broker
+from django_agenda.broker.entry import due_ms
 from django_agenda.clock import monotonic
 from django_agenda.conf import Settings
 from django_agenda.exceptions import BrokerUnavailable
@@ -21,6 +22,7 @@ from .hands import Hands
 from .holdings import Holdings
 from .in_hand import InHand
 from .lease import Lease
+from .line import Line
 from .misfires import Misfires
 from .options import Options
 from .queues import Queues
@@ -68,6 +70,7 @@ class Claimer:
         self._in_hand = in_hand
         self._misfires = misfires
         self._sight = Sight(using, queues)
+        self._line = Line(using, queues)
         self._broker_may_answer = False
         self.touch: Callable[[], object] = dict
         self._may_claim = may_claim
@@ -131,8 +134,8 @@ class Claimer:
         count = 0
         if taken is not None:
             self._start_all(taken.claims)
-            count = len(taken.claims) + taken.unknown
-        elif is_idle and self._options.burst:
+            count = len(taken.claims) + taken.aside
+        elif is_idle and self._options.burst and not self._line.is_waited_for():
             self._enough("nothing is due")
         return rest(count, room) if self._room() > 0 else self._longest
 
@@ -147,7 +150,9 @@ class Claimer:
             claimed = self._claimed(ids, moment, starts)
             self._holdings.add(claimed.claims)
         self._start_all(claimed.claims)
-        return len(claimed.claims) + claimed.unknown
+        if claimed.entries:
+            enqueue(claimed.entries)
+        return len(claimed.claims) + claimed.aside
 
     def _claimed(self, ids: list[str], moment: datetime, starts: float) -> Claimed:
         lease = self._lease()
@@ -184,9 +189,10 @@ class Claimer:
 
     def _is_over(self, found: broker.Claims, moment: datetime) -> bool:
         """Tell whether nothing is due, nor will be in this very instant, as callbacks are."""
-        if found.more or found.next_due_ms is None:
-            return not found.more
-        return _EPOCH + timedelta(milliseconds=found.next_due_ms, seconds=-LEAD) > moment
+        soon = due_ms(moment + timedelta(seconds=LEAD))
+        if found.more or (found.next_due_ms is not None and found.next_due_ms <= soon):
+            return False
+        return not self._line.is_waited_for()
 
     def _has_had_its_fill(self) -> bool:
         most = self._options.max_tasks

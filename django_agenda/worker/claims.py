@@ -21,11 +21,15 @@ from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.leave import leave
+from django_agenda.scheduling.struck import Struck, under_strikes
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, on_terms
+from .gates.judge import Judged, judge
 from .lease import Lease
+from .struck import hold_struck
 
 _RETURNED = (
     "id",
@@ -58,10 +62,11 @@ _UNBLAMED = {
 
 
 class Claimed(NamedTuple):
-    """Hold what a worker may run, and what it gave back because it knows no such task."""
+    """Hold what a worker may run, how many it put aside, and what is to be enqueued."""
 
     claims: list[Claim]
-    unknown: int
+    aside: int
+    entries: Sequence[Entry] = ()
 
 
 def claim(
@@ -81,13 +86,17 @@ def claim(
     """
     connection = connections[using]
     lease = lease or Lease(worker)
-    rows = in_transaction(using, partial(_claim_rows, using, worker, ids, moment, horizon))
+    judged = in_transaction(
+        using, partial(_claim_rows, using, worker, ids, moment, starts, horizon)
+    )
+    rows, passed = judged.rows, judged.passed
     # As they were popped: the most urgent first.
     order = {id_: place for place, id_ in enumerate(ids)}
     rows.sort(key=lambda row: order[bulk.read_id(row[0])])
     claims: list[Claim] = []
     strangers: list[tuple[Any, ...]] = []
     for row in rows:
+        id_ = bulk.read_id(row[0])
         try:
             task = lookup(row[2])
         except UnknownTask:
@@ -95,17 +104,23 @@ def claim(
             continue
         task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
+        wait, slot, start = (due_at - moment).total_seconds(), None, None
+        if id_ in passed:
+            wait, slot, start = passed[id_]
+        begins = starts + max(0.0, wait)
         claims.append(
             Claim._make(
                 (
-                    bulk.read_id(row[0]),
+                    id_,
                     *row[1:8],
                     due_at,
                     *row[9:13],
                     task,
-                    starts + max(0.0, (due_at - moment).total_seconds()),
+                    begins,
                     lease,
                     *row[14:16],
+                    slot,
+                    start,
                 )
             )
         )
@@ -114,29 +129,35 @@ def claim(
         give_back(using, worker, tokens, held_by=Execution.UNKNOWN_TASK)
         names = sorted({str(row[2]) for row in strangers})
         tasks_unknown.send_robust(Execution, names=names, count=len(strangers))
-    return Claimed(claims, len(strangers))
+    return Claimed(claims, len(strangers) + len(judged.moves), judged.entries)
 
 
 def _claim_rows(
-    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
-) -> list[tuple[Any, ...]]:
-    rows = _take(using, worker, ids, moment, horizon)
+    using: str,
+    worker: Worker,
+    ids: Sequence[str],
+    moment: datetime,
+    starts: float,
+    horizon: datetime,
+) -> Judged:
+    rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon))
+    judged = judge(using, rows, moment, starts)
     before = Execution.status_before_claim
-    states = counters.apply(
-        using, counters.tally((row[1], before(row[13]), _RUNNING) for row in rows)
-    )
+    moves = [(row[1], before(row[13]), _RUNNING) for row in judged.rows]
+    states = counters.apply(using, counters.tally([*moves, *judged.moves]))
     if paused := {state.id for state in states if state.is_paused}:
-        rows = _put_back(using, worker, rows, paused)
-    return rows
+        judged = _put_back(using, worker, judged, paused)
+    if any(move[2] == Execution.Status.SKIPPED for move in judged.moves):
+        judged = judged._replace(entries=[*judged.entries, *fire(using, states)])
+    return judged
 
 
-def _put_back(
-    using: str, worker: Worker, rows: list[tuple[Any, ...]], paused: set[int]
-) -> list[tuple[Any, ...]]:
+def _put_back(using: str, worker: Worker, judged: Judged, paused: set[int]) -> Judged:
     """Hold those whose batch is paused, in the claim's own transaction; return the others."""
-    tokens = [(bulk.read_id(row[0]), row[5]) for row in rows if row[1] in paused]
-    give_back(using, worker, tokens, held_by=Execution.BATCH_PAUSED)
-    return [row for row in rows if row[1] not in paused]
+    tokens = [(bulk.read_id(row[0]), row[5]) for row in judged.rows if row[1] in paused]
+    entries = give_back(using, worker, tokens, held_by=Execution.BATCH_PAUSED)
+    rows = [row for row in judged.rows if row[1] not in paused]
+    return judged._replace(rows=rows, entries=[*judged.entries, *entries])
 
 
 def give_back(
@@ -176,12 +197,13 @@ def _let_go(
         },
         guard="e.status = 'running' AND e.attempts = x.attempts AND e.claimed_by = %s",
         guard_params=[_identity(using, worker)],
-        returning=("id", "queue_name", "due_at", "priority", "batch", "status"),
+        returning=("id", "queue_name", "due_at", "priority", "batch", "status", "gate"),
     )
+    let_others_in = leave(using, [bulk.read_id(row[6]) for row in rows if row[6]])
     states = counters.apply(using, counters.tally((row[4], _RUNNING, row[5]) for row in rows))
     waiting = {bulk.read_id(row[0]): row[4] for row in rows if row[5] == _SCHEDULED}
     held = hold_members(using, states, waiting)
-    entries = fire(using, states)
+    entries = let_others_in + fire(using, states)
     if held_by:
         return entries
     return entries + [
@@ -220,8 +242,16 @@ def refused(using: str, ids: Sequence[str], moment: datetime) -> tuple[list[Entr
 
 
 def _take(
-    using: str, worker: Worker, ids: Sequence[str], moment: datetime, horizon: datetime
+    using: str,
+    worker: Worker,
+    ids: Sequence[str],
+    moment: datetime,
+    horizon: datetime,
+    strikes: Struck,
 ) -> list[tuple[Any, ...]]:
+    free = hold_struck(using, ids, strikes)
+    if not free:
+        return []
     connection = connections[using]
     workers = connection.ops.quote_name(Worker._meta.db_table)
     paused = connection.ops.quote_name(PausedQueue._meta.db_table)
@@ -231,7 +261,7 @@ def _take(
         using,
         Execution,
         ("id",),
-        [[id_] for id_ in sorted(ids)],
+        [[id_] for id_ in sorted(free)],
         changes={
             "status": Value(_RUNNING),
             "attempts": "e.attempts + 1",
@@ -246,6 +276,7 @@ def _take(
             " AND (e.expires_at IS NULL OR e.expires_at >= %s) AND EXISTS"
             f" (SELECT 1 FROM {workers} w WHERE w.id = %s AND w.status IN ('active', 'draining'))"
             f" AND e.queue_name NOT IN (SELECT q.name FROM {paused} q)"
+            f" AND {strikes.guard(using)}"
         ),
         guard_params=[
             Execution.UNKNOWN_TASK,

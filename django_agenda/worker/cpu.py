@@ -128,7 +128,7 @@ class CpuBound:
             self._busy += 1
         outcome: Outcome | None = fenced(claim)
         goes_on = True
-        if claim.lease.is_trusted:
+        if claim.may_start:
             with _told(connection, context) as tell:
                 outcome, goes_on = self._exchange(connection, pid, context, tell)
         was_wanted = self._bodies.end(claim)

@@ -24,7 +24,7 @@ _NAMES = tuple(field.name for field in fields(Outcome) if field.name not in ("cl
 def pack_claim(claim: Claim) -> bytes:
     """Return a claim without its task, which the other side knows by its name."""
     worker = claim.lease.worker
-    bare: Any = claim._replace(task=None, lease=None)  # type: ignore[arg-type]
+    bare: Any = claim._replace(task=None, lease=None, start=None)  # type: ignore[arg-type]
     return json.dumps([bare, worker.pk.hex, worker.name], default=datetime.isoformat).encode()
 
 

@@ -34,7 +34,7 @@ class InHand:
 
     def ids(self) -> list[str]:
         """Return the ids of all of them."""
-        waiting = [claim.id for claim in list(self._waiting.values())]
+        waiting = [claim.id for claim in self.waiting()]
         return waiting + [context.id for context in list(self._running.values())]
 
     def contexts(self) -> list[ClaimContext]:
@@ -47,8 +47,11 @@ class InHand:
 
     def let_go_of(self, batch_id: int) -> list[Claim]:
         """Return those of a batch that were not started, and now never will be."""
-        waiting = list(self._waiting.values())
-        return self.let_go(claim for claim in waiting if claim.batch_id == batch_id)
+        return self.let_go(claim for claim in self.waiting() if claim.batch_id == batch_id)
+
+    def waiting(self) -> list[Claim]:
+        """Return those that were not started."""
+        return list(self._waiting.values())
 
     def cancel(self, ids: Collection[str]) -> list[Claim]:
         """Tell those that run; return those that were not started, and now never will be.
@@ -58,4 +61,4 @@ class InHand:
         for context in list(self._running.values()):
             if context.id in ids and not context.is_cancelled:
                 context.cancel()
-        return self.let_go([one for one in list(self._waiting.values()) if one.id in ids])
+        return self.let_go([one for one in self.waiting() if one.id in ids])

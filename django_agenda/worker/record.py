@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.grant import grant
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.leave import Begun, leave
 from django_agenda.scheduling.turn import release_next
 from django_agenda.signals import execution_finished, execution_retried
 
@@ -53,6 +54,7 @@ _CHANGES = {
     "due_at": f"CASE WHEN {_AGAIN} THEN x.due_at ELSE e.due_at END",
     "expires_at": f"CASE WHEN {_AGAIN} THEN x.expires_at ELSE e.expires_at END",
     "claimed_by": "NULL",
+    "gate": "NULL",
     "live_key": f"CASE WHEN {_AGAIN} THEN e.live_key END",
     "status": (
         "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
@@ -76,6 +78,8 @@ _ATTEMPT_COLUMNS = (
 # Incorrect value, incorrect string, invalid JSON text, packet too large.
 _DATA_ERRORS = frozenset((1292, 1366, 4036, 4038, 1153))
 _MOST_MS = 2**62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
 _SUCCEEDED = Execution.Status.SUCCEEDED.value
@@ -107,18 +111,27 @@ def _record(using: str, worker: Worker, outcomes: Sequence[Outcome]) -> Recorded
     taken = {bulk.read_id(row[0]): row[1] for row in rows}
     stored = [by_id[id_] for id_ in sorted(taken)]
     _write_attempts(using, worker, stored)
+    let_others_in = leave(using, {one.claim.slot for one in stored}, _begun(stored))
     moves = ((one.claim.batch_id, _RUNNING, taken[one.claim.id]) for one in stored)
     states = counters.apply(using, counters.tally(moves))
     again = {id_: by_id[id_] for id_, status in taken.items() if status == _SCHEDULED}
     waiting = {id_: one.claim.batch_id for id_, one in again.items()}
     held = hold_members(using, states, waiting) if again else set()
-    entries = fire(using, states)
+    entries = let_others_in + fire(using, states)
     write_last(using, stored, again)
     _grant_tries(using, [id_ for id_, one in again.items() if one.is_asked])
     entries += [_entry(one) for id_, one in again.items() if id_ not in held]
     entries += _serve_schedules(using, [one for one in stored if one.claim.schedule_id], again)
     cancelled = {id_ for id_, status in taken.items() if status != by_id[id_].status}
     return Recorded(set(taken), entries, cancelled)
+
+
+def _begun(outcomes: Sequence[Outcome]) -> list[Begun]:
+    return [
+        Begun(one.claim.start, (one.started_at - _EPOCH) // _MICROSECOND)
+        for one in outcomes
+        if one.claim.start is not None
+    ]
 
 
 def _serve_schedules(

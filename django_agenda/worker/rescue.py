@@ -23,6 +23,7 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.enqueue import tell
 from django_agenda.scheduling.hold import hold_members
+from django_agenda.scheduling.leave import leave
 from django_agenda.tasks.registry import lookup
 
 _REASON = "Its worker was lost while it ran"
@@ -63,13 +64,14 @@ def rescue(using: str) -> tuple[int, list[Entry]]:
     def write_down() -> tuple[dict[str, str], set[str], list[Entry]]:
         taken = _take_back(using, found, {row.pk for row in again})
         _write_attempts(using, [row for row in found if row.pk.hex in taken])
+        let_others_in = leave(using, [row.gate.hex for row in found if row.gate])
         moves = (
             (row.batch_id, _RUNNING, taken[row.pk.hex]) for row in found if row.pk.hex in taken
         )
         states = counters.apply(using, counters.tally(moves))
         waiting = {row.pk.hex: row.batch_id for row in again if taken.get(row.pk.hex) == _SCHEDULED}
         held = hold_members(using, states, waiting)
-        return taken, waiting.keys() - held, fire(using, states)
+        return taken, waiting.keys() - held, let_others_in + fire(using, states)
 
     taken, free, callbacks = in_transaction(using, write_down)
     return len(taken), callbacks + [
@@ -124,6 +126,7 @@ def _take_back(using: str, rows: Sequence[Execution], again: set[Any]) -> dict[s
             # It had begun in time, so it can no longer be missed.
             "expires_at": "NULL",
             "claimed_by": "NULL",
+            "gate": "NULL",
             "status": (
                 "CASE WHEN x.status = 'scheduled' AND e.cancel_requested_at IS NOT NULL"
                 " THEN 'cancelled' ELSE x.status END"

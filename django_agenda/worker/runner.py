@@ -33,7 +33,7 @@ BAD_ARGUMENTS = "BadArguments"
 
 def run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context) -> Outcome:
     """Run a body in this thread; whatever it raises becomes the outcome."""
-    if not claim.lease.is_trusted:
+    if not claim.may_start:
         return fenced(claim)
     with running(context):
         return _with_words(_run(claim, worker_name, deadlines, context), context)
@@ -61,7 +61,7 @@ def _run(claim: Claim, worker_name: str, deadlines: Deadlines, context: Context)
 
 async def arun(claim: Claim, worker_name: str, context: Context) -> Outcome:
     """Run a coroutine in the running loop; see run()."""
-    if not claim.lease.is_trusted:
+    if not claim.may_start:
         return fenced(claim)
     with running(context):
         return _with_words(await _arun(claim, worker_name, context), context)
@@ -161,7 +161,7 @@ def timed_out(claim: Claim, seconds: float, where: str) -> Outcome:
 
 
 def fenced(claim: Claim) -> Outcome:
-    """Return what gives a claim back, because another worker may have been given it already."""
+    """Return what gives a claim back that is not started; see Claim.may_start."""
     moment = now()
     return Outcome(claim=claim, status=FENCED, started_at=moment, finished_at=moment, run_ms=0)
 

@@ -134,6 +134,7 @@ def _claim(row: Execution, worker: Worker) -> Claim:
         starts=0.0,
         lease=Lease(worker),
         schedule_id=row.schedule_id,
+        slot=row.gate.hex if row.gate else None,
     )
 
 

@@ -14,7 +14,7 @@ OURS = re.compile("DJANGO_SETTINGS_MODULE|DEMO_DIR|REDIS_URL|MAIL_PORT|PYTEST_|A
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_demonstration_shows_why_scattering_is_better_than_flooding() -> None:
     environment = {name: value for name, value in os.environ.items() if not OURS.match(name)}
 

@@ -42,7 +42,10 @@ def test_a_worker_that_could_do_nothing_is_refused(arguments: list[str], said: s
     ("options", "said"),
     [
         ({"max_tasks": 0}, "--max-tasks: must be a whole number from 1, not '0'"),
-        ({"concurrency": "many"}, "--concurrency: must be a whole number from 1, not 'many'"),
+        ({"concurrency": "many"}, "--concurrency: must be a whole number from 1 to 10000, not 'm"),
+        ({"concurrency": 10**30}, "--concurrency: must be a whole number from 1 to 10000, not '10"),
+        ({"processes": 9999}, "--processes: must be a whole number from 1 to 1000, not '9999'"),
+        ({"cpu_processes": -1}, "--cpu-processes: must be a whole number from 0 to 1000, not '-1'"),
         ({"shutdown_timeout": -5}, "--shutdown-timeout: must be more than 0 seconds, not '-5'"),
         ({"queue_name": ["MAIL"]}, "--queue-name: A queue name must be"),
         ({"worker_id": "a\nb"}, "--worker-id: must be 1 to 120 printable characters"),

@@ -20,7 +20,7 @@ from .conftest import StartWorker
 SECOND = timedelta(seconds=1)
 SCHEDULES, WORKERS, KILLS, BETWEEN = 4, 3, 8, 3.0
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ def test_nothing_runs_before_its_moment(start_worker: StartWorker, tmp_path: Pat
     due = [row.due_at.timestamp() for row in batch.executions.all()]
     ran = sorted(map(float, tasks.lines(ledger)))
     assert all(moment >= planned for moment, planned in zip(ran, due, strict=True))
-    assert max(a - b for a, b in zip(ran, due, strict=True)) < 1
+    assert max(a - b for a, b in zip(ran, due, strict=True)) < 10
 
 
 def test_a_worker_shows_that_it_lives_and_what_it_has_done(start_worker: StartWorker) -> None:

@@ -19,7 +19,7 @@ import pytest
 from .crew import ROOT
 
 MISSING = 77
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(480)]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import transaction
 
 from django_agenda import Agenda, Call, schedule
 from django_agenda.clock import now
@@ -87,6 +88,21 @@ def test_what_is_to_be_tried_again_is_no_failure_yet(living_worker: Worker) -> N
     record(DEFAULT, living_worker, [outcome(one, "scheduled", retry_at=START) for one in claims])
 
     assert assert_counters_equal_rows(batch).status == "running"
+    batch.cancel()
+
+
+def test_resuming_right_after_it_paused_itself_counts_what_goes_on(living_worker: Worker) -> None:
+    batch = fail_some(living_worker, overdue(count=10, max_failures=3), 3, 2)
+    assert batch.status == "paused"
+
+    assert batch.resume() == 5
+
+    batch = fail_some(living_worker, batch, 3)
+    with transaction.atomic():
+        assert batch.resume() == 2
+    assert batch.executions.filter(status="scheduled", held_by="").count() == 2
+    batch.pause()
+    assert batch.resume() == 2
     batch.cancel()
 
 

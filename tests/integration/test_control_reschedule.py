@@ -318,6 +318,17 @@ def test_thousands_are_rescheduled_each(configure: Configure) -> None:
 # --- respread ---
 
 
+def test_respread_widens_the_window_as_it_stands_and_not_as_an_old_instance_has_it() -> None:
+    batch = batch_of()
+    stale = Batch.objects.get(pk=batch.pk)
+    batch.respread(5 * HOUR, start=START)
+
+    stale.respread(2 * HOUR, start=START)
+
+    assert Batch.objects.get(pk=batch.pk).over == 5 * HOUR
+    batch.cancel()
+
+
 def test_what_has_not_started_is_spread_anew(living_worker: Worker) -> None:
     batch = overdue(count=5)
     [one] = take(living_worker, batch.executions.all()[2])

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import get_language, override
 
 from django_agenda import schedule
 from django_agenda.clock import now
@@ -163,3 +164,18 @@ def test_an_error_in_the_middle_is_a_finding(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_limit_needs_a_unit() -> None:
     with pytest.raises(CommandError):
         call_command("agenda_health", "--max-lateness=60")
+
+
+def test_findings_speak_the_language_of_who_asks_and_the_command_english(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "_", lambda text: f"{text}, in {get_language()}")
+    out = StringIO()
+
+    with override("de"):
+        found = health.examine("default", health.Limits())
+        with pytest.raises(SystemExit):
+            call_command("agenda_health", stdout=out)
+
+    assert "nothing is due, in de" in [one.words for one in found]
+    assert "nothing is due, in None" in out.getvalue()

@@ -6,12 +6,21 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 
-from django_agenda import Call, ExecutionCancelled, ExecutionFailed, UnknownTask, schedule
+from django_agenda import (
+    Agenda,
+    AlreadyDeleted,
+    Call,
+    ExecutionCancelled,
+    ExecutionFailed,
+    UnknownTask,
+    schedule,
+)
 from django_agenda import schedule_many as many
 from django_agenda.broker.entry import due_ms
 from django_agenda.clock import now
-from django_agenda.models import Execution
+from django_agenda.models import Batch, Execution
 from django_agenda.scheduling.cancel import cancel
 from tests import tasks
 from tests.conftest import RedisServer
@@ -250,6 +259,23 @@ def test_wait_gives_up_after_its_timeout(timeout: Any) -> None:
 
     with pytest.raises(TimeoutError):
         row.wait(timeout=timeout)
+
+
+def test_waiting_for_what_was_deleted_says_so() -> None:
+    row, batch = schedule(tasks.add)(1, 2), Agenda().scatter(over=timedelta(hours=1))
+    row.cancel()
+    Execution.objects.filter(pk=row.pk).delete()
+    Batch.objects.filter(pk=batch.pk).delete()
+
+    with pytest.raises(AlreadyDeleted, match=f"Execution {row.pk} is gone") as refused:
+        row.wait(timeout=1)
+    assert refused.value.row == row
+    with pytest.raises(AlreadyDeleted, match=f"Batch {batch.pk} is gone"):
+        batch.wait(timeout=1)
+    with pytest.raises(AlreadyDeleted):
+        async_to_sync(row.await_result)(1)
+    with pytest.raises(AlreadyDeleted):
+        async_to_sync(batch.await_end)(1)
 
 
 def test_a_result_can_be_awaited(work: Work) -> None:

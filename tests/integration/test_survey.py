@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_agenda import Agenda, schedule
+from django_agenda import Agenda, schedule, strike
 from django_agenda.clock import now
 from django_agenda.management.durations import in_words
 from django_agenda.management.tables import aligned
@@ -45,6 +45,13 @@ def test_an_empty_project_has_a_status() -> None:
     assert "none unfinished" in said
     assert "No queue was used yet." in said
     assert "No worker is running." in said
+
+
+def test_strikes_are_said() -> None:
+    strike(tasks.add, "a", "==", 7)
+
+    assert "strike      add where a == 7\n" in status()
+    assert survey("default").strikes == ["add where a == 7"]
 
 
 def test_queues_are_counted_in_the_database_and_in_redis() -> None:
@@ -159,6 +166,7 @@ def test_the_json_names_are_stable() -> None:
 
     assert set(found) == {
         *("moment", "broker_error", "batches", "pending", "scheduled", "due", "held", "running"),
+        "strikes",
         *("redis_memory", "oldest_due_s", "queues", "workers", "drift", "lateness"),
     }
     assert set(found["queues"][0]) == {

@@ -27,7 +27,7 @@ REDIS = "redis://127.0.0.1:6379/0"
 SHORTER = ("timedelta(seconds=30)", "timedelta(seconds=1)")
 LOGIN = {"USERNAME": "ann", "EMAIL": "ann@example.com", "PASSWORD": "long and secret"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.usefixtures("redis_server")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("redis_server")]
 
 
 class Reader:

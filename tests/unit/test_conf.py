@@ -82,3 +82,10 @@ def test_a_switch_is_nothing_else(settings: Any, value: Any) -> None:
 
     with pytest.raises(ImproperlyConfigured, match="must be bool"):
         get_settings()
+
+
+def test_more_bodies_than_a_process_can_have_are_refused(settings: Any) -> None:
+    configure(settings, CONCURRENCY=10_001)
+
+    with pytest.raises(ImproperlyConfigured, match=r"CONCURRENCY.* must be 1 to 10000, not 10001"):
+        get_settings()

@@ -19,7 +19,7 @@ import django_agenda
 from django_agenda import checks, signals
 from django_agenda.conf import Settings
 from django_agenda.models import Attempt, Batch, Execution, Schedule, Worker
-from django_agenda.tasks.task import _NOT_YET, Task
+from django_agenda.tasks.task import Task
 from tests.tutorial.blocks import PAGES, ROOT, blocks
 
 DOCS = ROOT / "docs"
@@ -87,13 +87,6 @@ def test_the_guide_lists_every_option_of_a_task() -> None:
     parameters = inspect.signature(Task.__init__).parameters.values()
 
     assert listed == {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
-
-
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "howto" / "tasks.md"], ids=str)
-def test_every_option_that_is_refused_is_named(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-
-    assert [name for name in _NOT_YET if f"`{name}`" not in text] == []
 
 
 def test_the_index_of_the_decisions_is_complete_and_in_order() -> None:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from django_agenda.models.execution_set import ExecutionQuerySet
 
-from .forms import Wish
+from .offer import Offer
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -25,31 +25,23 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Offer):
     """Hold one action on subjects, which are batches or executions.
 
     `fits` says which subjects it is for, `reach` which of their executions it changes: whoever
-    asks sees those counted. `carry_out` returns how many executions were changed. `right` is the
-    middle of `has_..._permission`. `ask` and `done` are plural forms by "number" that write
-    %(count)s. `passed_over` says why some within reach may not have been changed; `changes_batch`
-    that something is done even if no execution was changed; `is_by_error` that it can be narrowed
-    to one kind of error.
+    asks sees those counted. `carry_out` returns how many executions were changed. `ask` and `done`
+    are plural forms by "number" that write %(count)s. `passed_over` says why some within reach may
+    not have been changed; `changes_batch` that something is done even if no execution was changed;
+    `is_by_error` that it can be narrowed to one kind of error.
 
     Many targets are changed part by part, as an operation: by `carry_out`, with a wish that has its
     share of the window as `over` and `start`; or by `in_parts` if there is one, and then
     `carry_out` for each batch, if it is `by_batch`. `is_brake` has it done at once, however many.
     """
 
-    slug: str
-    right: str
-    label: _StrPromise
-    ask: _StrPromise
-    done: _StrPromise
-    effect: _StrPromise
     fits: Callable[[], Q]
     reach: Callable[[], Q]
     carry_out: Callable[[Given], int]
-    form: type[Wish] = Wish
     passed_over: str | _StrPromise = ""
     is_repair: bool = False
     is_by_error: bool = False

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django_agenda.admin import wording
 
 from .action import Action, in_numbers
+from .offer import Offer
 
 if TYPE_CHECKING:
     from django_agenda.admin.acting import ActingAdmin
@@ -39,6 +40,12 @@ def button(
         url=admin.action_url(row, action) + query,
         is_repair=action.is_repair,
     )
+
+
+def ask_button(admin: ActingAdmin, row: Model, offer: Offer) -> Button:
+    """Return a button that names what it offers."""
+    words = _("%(action)s …") % {"action": offer.label}
+    return Button(label=words, url=admin.action_url(row, offer))
 
 
 def fitting(

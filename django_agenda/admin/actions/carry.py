@@ -25,10 +25,11 @@ from django_agenda.tasks.decorator import task
 from .action import Action, Given
 from .history import write_down_end
 from .of_batches import OF_BATCHES, STOP_RETRYING
+from .of_errors import CANCEL_TASK
 from .of_executions import OF_EXECUTIONS
 
 _OF_BATCHES = {action.slug: action for action in (*OF_BATCHES, STOP_RETRYING)}
-_OF_EXECUTIONS = {action.slug: action for action in OF_EXECUTIONS}
+_OF_EXECUTIONS = {action.slug: action for action in (*OF_EXECUTIONS, CANCEL_TASK)}
 _INSTANT = timedelta(microseconds=1)
 _Status = Operation.Status
 

@@ -76,7 +76,7 @@ class Errand:
 
     `error` narrows it to the executions of one error fingerprint. `is_chosen` says that the
     subjects were chosen one by one; else they are those of a filter, which may change. `row` is the
-    one subject of an action on its page.
+    one subject of an action on its page; `about` says what the subjects have in common.
     """
 
     action: Action
@@ -85,6 +85,7 @@ class Errand:
     error: str = ""
     is_chosen: bool = True
     row: Model | None = None
+    about: str = ""
 
     @property
     def within_reach(self) -> ExecutionQuerySet:

@@ -106,6 +106,8 @@ def _operation(request: HttpRequest, errand: Errand, form: Wish, survey: Survey)
 def _filter_text(request: HttpRequest, errand: Errand, survey: Survey) -> str:
     if errand.row is not None:
         return str(errand.row) + (f", error {errand.error}" if errand.error else "")
+    if errand.about:
+        return errand.about
     if errand.is_chosen:
         return in_numbers(_CHOSEN, survey.subjects, str(survey.subjects))
     return request.GET.urlencode() or "all"

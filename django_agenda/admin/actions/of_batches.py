@@ -73,7 +73,7 @@ PAUSE = replace(
         " end."
     ),
     fits=lambda: _OPEN & Q(paused_at=None),
-    reach=lambda: _WAITING & Q(held_by__in=("", Execution.UNKNOWN_TASK)),
+    reach=lambda: _WAITING & Q(held_by__in=Execution.UNASKED),
     changes_batch=True,
     carry_out=lambda given: sum(batch.pause() for batch in given.subjects),
 )

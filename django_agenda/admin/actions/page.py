@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils.translation import override
 
 from django_agenda.admin import wording
@@ -17,11 +16,11 @@ from .errand import Errand
 from .forms import Wish
 from .history import write_down
 from .large import begin, is_large
+from .offer import confirm
 
 if TYPE_CHECKING:
     from django_agenda.admin.acting import ActingAdmin
 
-TEMPLATE = "admin/django_agenda/confirm.html"
 _DIGITS = 9
 
 
@@ -61,22 +60,22 @@ def _page(
     survey = errand.survey()
     count = wording.count(survey.count)
     words = in_numbers(errand.action.ask, survey.count, count)
-    shown = {
-        **admin.frame(request, errand.row or words),
-        "title": words,
-        "action": {"effect": errand.action.effect},
-        "survey": survey,
-        "has_work": survey.count or (errand.action.changes_batch and survey.subjects),
-        "shares": [(state, wording.count(many)) for state, many in survey.shares],
-        "skipped": [(state, wording.count(many)) for state, many in survey.skipped],
-        "form": form,
-        "words": words,
-        "row": errand.row,
-        "sample": _sample(errand),
-        "is_large": is_large(errand, survey),
+    return confirm(
+        admin,
+        request,
+        words,
+        form,
+        of=errand.row,
+        row=errand.row or errand.about,
+        effect=errand.action.effect,
+        seen=survey.count,
+        has_work=survey.count or (errand.action.changes_batch and survey.subjects),
+        shares=[(state, wording.count(many)) for state, many in survey.shares],
+        skipped=[(state, wording.count(many)) for state, many in survey.skipped],
+        sample=_sample(errand),
+        is_large=is_large(errand, survey),
         **context,
-    }
-    return TemplateResponse(request, TEMPLATE, shown)
+    )
 
 
 def _sample(errand: Errand) -> dict[str, str] | None:

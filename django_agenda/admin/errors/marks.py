@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from django_agenda.admin.actions.offer import Offer
 from django_agenda.models.error_group import ErrorGroup
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(Offer):
     """Hold one of the three: `state` is what it leads to, `done` what the log says."""
 
-    slug: str
+    right: str = "mark"
     state: str
-    label: _StrPromise
-    ask: _StrPromise
-    done: _StrPromise
-    effect: _StrPromise
 
 
 RESOLVE = Mark(

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_agenda.admin import charts, redaction, wording
-from django_agenda.admin.actions.buttons import Button, button
-from django_agenda.admin.actions.of_errors import RETRY
+from django_agenda.admin.actions.buttons import Button, ask_button, button
+from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
+from django_agenda.admin.actions.offer import Offer
 from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
@@ -180,12 +181,6 @@ def _buttons(admin: ErrorGroupAdmin, request: HttpRequest, group: Group) -> list
     found = []
     if group.ended and admin.may(request, RETRY):
         found.append(button(admin, row, RETRY, count=group.ended))
-    if admin.has_mark_permission(request):
-        found += [
-            Button(
-                label=_("%(action)s …") % {"action": mark.label},
-                url=admin.address(group.fingerprint, mark.slug),
-            )
-            for mark in fitting(group.state)
-        ]
-    return found
+    offers: list[Offer] = [CANCEL_TASK] if group.state == ErrorGroup.State.OPEN else []
+    offers += fitting(group.state)
+    return found + [ask_button(admin, row, one) for one in offers if admin.may(request, one)]

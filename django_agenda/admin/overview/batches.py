@@ -100,7 +100,7 @@ def _reasons(
 def _not_enqueued(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
     if batch.pending:
         words = _("%(count)s not enqueued") % {"count": wording.count(batch.pending)}
-        error = redaction.text(batch.enqueue_error).partition(":")[0]
+        error = wording.short_task(redaction.text(batch.enqueue_error).partition(":")[0])
         return [(1, OUTCOMES["pending"], f"{words}: {error}" if error else words)]
     grace = get_settings().ENQUEUE_GRACE
     left = batch.total - batch.told_until

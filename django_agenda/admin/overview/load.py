@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import states, wording
-from django_agenda.admin.lateness import Sketch, sql_step
+from django_agenda.admin.lateness import Sketch
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.axis import Axis
 from django_agenda.admin.timeline.strip import Strip, draw_strip
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.count import sql_step
 from django_agenda.scheduling.rollup import rollup_of
 
 from .scope import Scope, planned_between

@@ -21,6 +21,7 @@ from django_agenda.admin.timeline.strip import Strip
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine, redis_error
 
@@ -76,7 +77,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         sentence=_sentence(load, running, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
-        warnings=_warnings(broker_error, workers, due),
+        warnings=[*_warnings(broker_error, workers, due), *_struck()],
         tiles=_tiles(load, rows, scope, moment, (due, oldest, running), workers),
         strip=None if load.is_empty else load.drawing(),
         is_capped=scope.more,
@@ -145,6 +146,16 @@ def _warnings(broker_error: str, workers: WorkerRows, due: int) -> list[str]:
     elif not workers.at_work:
         found.append(_("Every worker is quiet or ends: nothing new is started"))
     return found
+
+
+def _struck() -> list[str]:
+    count = Strike.objects.count()
+    words = ngettext(
+        "%(count)s strike stands: what it matches is held",
+        "%(count)s strikes stand: what they match is held",
+        count,
+    )
+    return [words % {"count": wording.count(count)}] if count else []
 
 
 def _tiles(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,6 @@ from .plan import Plan
 
 LATELY = timedelta(hours=3)
 _MOST_NAMED = 3
-_MOST_COUNTED = 10_000
 # Whoever plans from "now" and reads the page is no later than this.
 _GRACE = timedelta(seconds=30)
 
@@ -56,11 +56,12 @@ def doubts(
     moment: datetime,
 ) -> list[str]:
     """Return what there is to think about before it is confirmed, in words: four statements."""
+    others = _others(plan, rows)
     return [
         *_past(plan, moment),
-        *_too_fast(plan.fullest_minute, busiest),
+        *_too_fast(plan, others, busiest),
         *_held(plan, batches),
-        *_crowded(plan, rows),
+        *_crowded(sum(others.values())),
         *_nobody(moment),
     ]
 
@@ -77,14 +78,26 @@ def _past(plan: Plan, moment: datetime) -> list[str]:
     return [words % {"count": wording.count(over)}]
 
 
-def _too_fast(fullest: int, busiest: int) -> list[str]:
-    if not busiest or fullest <= busiest:
+def _too_fast(plan: Plan, others: Mapping[datetime, int], busiest: int) -> list[str]:
+    """Hold its fullest minute against what was measured: alone, or with what is planned already."""
+    most = {"busiest": wording.count(busiest)}
+    if not busiest:
+        return []
+    if plan.fullest_minute > busiest:
+        words = _(
+            "It is faster than what was measured: its fullest minute has %(fullest)s, and in the"
+            " last 3 hours no more than %(busiest)s ended in a minute."
+        )
+        return [words % {**most, "fullest": wording.count(plan.fullest_minute)}]
+    own = plan.minutes
+    together = max((many + others.get(minute, 0) for minute, many in own.items()), default=0)
+    if together <= busiest:
         return []
     words = _(
-        "It is faster than what was measured: its fullest minute has %(fullest)s, and in the last"
-        " 3 hours no more than %(busiest)s ended in a minute."
+        "With what is planned already it is faster than what was measured: the fullest minute of"
+        " both has %(fullest)s, and in the last 3 hours no more than %(busiest)s ended in a minute."
     )
-    return [words % {"fullest": wording.count(fullest), "busiest": wording.count(busiest)}]
+    return [words % {**most, "fullest": wording.count(together)}]
 
 
 def _held(plan: Plan, batches: QuerySet[Batch]) -> list[str]:
@@ -104,21 +117,23 @@ def _held(plan: Plan, batches: QuerySet[Batch]) -> list[str]:
     return found
 
 
-def _crowded(plan: Plan, rows: QuerySet[Execution]) -> list[str]:
+def _others(plan: Plan, rows: QuerySet[Execution]) -> dict[datetime, int]:
+    """Count what else is planned in the window, by minute."""
     begin, end = plan.window.start, plan.window.end
     others = rows.filter(
         status__in=Execution.WAITING, finished_at=None, due_at__range=(begin, end)
     ).order_by()
-    many = others[: _MOST_COUNTED + 1].count()
-    if not many:
-        return []
-    count = wording.count(min(many, _MOST_COUNTED)) + ("+" if many > _MOST_COUNTED else "")
+    by_minute = others.annotate(minute=TruncMinute("due_at", tzinfo=UTC)).values_list("minute")
+    return dict(by_minute.annotate(count=Count("pk")))
+
+
+def _crowded(many: int) -> list[str]:
     words = ngettext(
         "%(count)s other execution is planned in this window.",
         "%(count)s other executions are planned in this window.",
         many,
     )
-    return [words % {"count": count}]
+    return [words % {"count": wording.count(many)}] if many else []
 
 
 def _nobody(moment: datetime) -> list[str]:

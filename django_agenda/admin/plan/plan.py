@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django_agenda.timing.window import Window
 
@@ -27,3 +27,10 @@ class Plan:
         start = self.window.start
         counted = Counter((moment - start) // _MINUTE for moment in self.moments)
         return max(counted.values(), default=0)
+
+    @property
+    def minutes(self) -> Counter[datetime]:
+        """Count the calls by minute of the clock, in UTC."""
+        return Counter(
+            moment.astimezone(UTC).replace(second=0, microsecond=0) for moment in self.moments
+        )

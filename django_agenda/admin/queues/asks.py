@@ -4,48 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
 from django_agenda.admin import wording
 from django_agenda.admin.actions.forms import SpanWish, Wish
 from django_agenda.admin.actions.history import write_down_one
-from django_agenda.admin.actions.page import TEMPLATE
+from django_agenda.admin.actions.offer import Offer, confirm
 from django_agenda.scheduling.pause_queue import pause_queue
 from django_agenda.scheduling.resume_queue import resume_queue
 from django_agenda.scheduling.survey import QueueState
 
 if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
-
     from .view import QueueAdmin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """Hold one thing that can be asked of a queue; `words` and `done` write %(name)s."""
+class Ask(Offer):
+    """Hold one thing that can be asked of a queue; `ask` and `done` write %(name)s."""
 
-    slug: str
-    label: _StrPromise
-    words: _StrPromise
-    done: _StrPromise
-    effect: _StrPromise
+    right: str = "control"
     fits: Callable[[QueueState], bool]
     carry_out: Callable[[str, Wish], bool]
-    form: type[Wish] = Wish
 
 
 PAUSE = Ask(
     slug="pause",
     label=gettext_lazy("Pause"),
-    words=gettext_lazy("Pause queue %(name)s"),
+    ask=gettext_lazy("Pause queue %(name)s"),
     done=gettext_lazy("Paused queue %(name)s"),
     effect=gettext_lazy(
         "Nothing more of this queue is claimed until somebody resumes it; what runs already runs"
@@ -57,7 +47,7 @@ PAUSE = Ask(
 RESUME = Ask(
     slug="resume",
     label=gettext_lazy("Resume"),
-    words=gettext_lazy("Resume queue %(name)s"),
+    ask=gettext_lazy("Resume queue %(name)s"),
     done=gettext_lazy("Resumed queue %(name)s"),
     effect=gettext_lazy(
         "What is overdue by now runs at once, or is spread; what has expired meanwhile is missed,"
@@ -67,13 +57,7 @@ RESUME = Ask(
     carry_out=lambda name, wish: resume_queue(name, wish.wish["over"]),
     form=SpanWish,
 )
-ASKS = {ask.slug: ask for ask in (PAUSE, RESUME)}
-
-
-def url_of(admin: QueueAdmin, name: str, ask: Ask) -> str:
-    """Return the address of something that can be asked of a queue, on this admin site."""
-    site = admin.admin_site.name
-    return reverse("admin:django_agenda_queue_do", args=[quote(name), ask.slug], current_app=site)
+ASKS = (PAUSE, RESUME)
 
 
 def ask_of_queue(
@@ -98,27 +82,14 @@ def ask_of_queue(
         (_("of them due"), wording.count(queue.due)),
         (_("of them held"), wording.count(queue.held)),
     ]
-    context = {
-        "has_work": ask.fits(queue),
-        "numbers": numbers,
-        "seen": queue.waiting,
-        "effect": ask.effect,
-    }
-    return page(admin, request, str(ask.words % named), form, context)
-
-
-def page(
-    admin: QueueAdmin, request: HttpRequest, words: str, form: Wish, context: dict[str, Any]
-) -> HttpResponse:
-    """Return the page that asks before anything is changed."""
-    shown = {
-        **admin.frame(request, words),
-        "title": words,
-        "words": words,
-        "action": {"effect": context.pop("effect")},
-        "survey": {"count": context.pop("seen")},
-        "form": form,
-        "back": admin.page_url(),
-        **context,
-    }
-    return TemplateResponse(request, TEMPLATE, shown)
+    return confirm(
+        admin,
+        request,
+        str(ask.ask % named),
+        form,
+        effect=ask.effect,
+        seen=queue.waiting,
+        numbers=numbers,
+        has_work=ask.fits(queue),
+        back=back,
+    )

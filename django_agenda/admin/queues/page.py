@@ -23,7 +23,7 @@ from django_agenda.models.queue import Queue
 from django_agenda.scheduling.health import BEHIND, WELL, Finding, Limits, examine
 from django_agenda.scheduling.survey import QueueState, Survey, survey
 
-from .asks import PAUSE, RESUME, url_of
+from .asks import PAUSE, RESUME
 
 if TYPE_CHECKING:
     from .view import QueueAdmin
@@ -128,7 +128,7 @@ def _row(admin: QueueAdmin, queue: QueueState, *, controls: bool) -> QueueRow:
     if controls:
         ask = RESUME if queue.is_paused else PAUSE
         label = _("%(action)s …") % {"action": ask.label}
-        button = Button(label=label, url=url_of(admin, queue.name, ask))
+        button = Button(label=label, url=admin.action_url(Queue(pk=queue.name), ask))
     return QueueRow(
         name=queue.name,
         state=PAUSED if queue.is_paused else OPEN,

@@ -13,10 +13,9 @@ from django.utils.translation import override
 from django_agenda.admin import wording
 from django_agenda.admin.actions.forms import Wish
 from django_agenda.admin.actions.history import write_down_one
+from django_agenda.admin.actions.offer import confirm
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.repair import Report, reconcile
-
-from .asks import page
 
 if TYPE_CHECKING:
     from .view import QueueAdmin
@@ -39,18 +38,22 @@ def ask_for_repair(admin: QueueAdmin, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(admin.page_url())
     report = reconcile(using, repair=False)
     numbers = [(name, wording.count(count)) for name, count in _counts(report)]
-    context = {
-        "has_work": not report.is_clean,
-        "numbers": numbers,
-        "seen": sum(count for _name, count in _counts(report)),
-        "effect": _(
+    return confirm(
+        admin,
+        request,
+        _("Repair what differs"),
+        form,
+        effect=_(
             "Redis is told of what it lacks and rid of what nobody waits for, what has expired is"
             " missed, and the counts of batches become those of their rows. Workers go on"
             " meanwhile."
         ),
-        "all_well": _("Redis, rows and counts agree: there is nothing to repair."),
-    }
-    return page(admin, request, _("Repair what differs"), form, context)
+        seen=sum(count for _name, count in _counts(report)),
+        numbers=numbers,
+        has_work=not report.is_clean,
+        all_well=_("Redis, rows and counts agree: there is nothing to repair."),
+        back=admin.page_url(),
+    )
 
 
 def _counts(report: Report) -> list[tuple[str, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from django_agenda.admin.units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
+
 from .axis import number
 from .bars import Level
 
@@ -12,17 +14,17 @@ _KNEE_MS = 10
 _LEAST_TOP_MS = 100
 _CLOSEST = 18
 _ROUND = (
-    (0, "0"),
-    (10, "10 ms"),
-    (100, "100 ms"),
-    (1000, "1 s"),
-    (10_000, "10 s"),
-    (60_000, "1 min"),
-    (600_000, "10 min"),
-    (3_600_000, "1 h"),
-    (36_000_000, "10 h"),
-    (345_600_000, "4 d"),
-    (3_456_000_000, "40 d"),
+    (0, 0, ""),
+    (10, 10, MILLISECONDS),
+    (100, 100, MILLISECONDS),
+    (1000, 1, SECONDS),
+    (10_000, 10, SECONDS),
+    (60_000, 1, MINUTES),
+    (600_000, 10, MINUTES),
+    (3_600_000, 1, HOURS),
+    (36_000_000, 10, HOURS),
+    (345_600_000, 4, DAYS),
+    (3_456_000_000, 40, DAYS),
 )
 
 
@@ -44,10 +46,10 @@ class LagScale:
         """Return round values, as many as have room."""
         found: list[Level] = []
         above = math.inf
-        for value, label in _ROUND:
+        for value, many, unit in _ROUND:
             y = self.y(value)
             if value <= self.top_ms and above - y >= _CLOSEST:
-                found.append(Level(y=number(y), label=label))
+                found.append(Level(y=number(y), label=f"{many} {unit}".rstrip()))
                 above = y
         return found
 

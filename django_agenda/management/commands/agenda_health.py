@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, no_translations
 from django.db import router
 
 from django_agenda.management.durations import duration
@@ -44,6 +44,7 @@ class Command(BaseCommand):
         )
         add("--json", action="store_true", help="write one JSON object")
 
+    @no_translations
     def handle(self, **options: Any) -> None:
         limits = Limits(max_lateness=options["max_lateness"], max_pending=options["max_pending"])
         found = examine(router.db_for_write(Execution), limits)

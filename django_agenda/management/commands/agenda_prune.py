@@ -11,7 +11,7 @@ from django.db import router
 
 from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import duration
-from django_agenda.management.pruning import ended_batch, rules_from
+from django_agenda.management.pruning import check_alone, ended_batch, rules_from
 from django_agenda.management.tables import aligned
 from django_agenda.models import Batch, Execution
 from django_agenda.scheduling.prune import drop_batch, prune
@@ -48,6 +48,7 @@ class Command(BaseCommand):
     def _prune(self, options: dict[str, Any]) -> Counter[str]:
         using, dry_run = router.db_for_write(Execution), options["dry_run"]
         if options["batch"] is not None:
+            check_alone(options)
             steps = drop_batch(using, ended_batch(using, options["batch"]), dry_run=dry_run)
         else:
             steps = prune(using, rules_from(options), dry_run=dry_run)

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from django_agenda import __version__
-from django_agenda.conf import get_settings
+from django_agenda.conf import MOST_BODIES, get_settings
 from django_agenda.logs import shown_on
 from django_agenda.tasks.task import check_queue_name
 from django_agenda.worker.options import Options
@@ -27,6 +27,8 @@ from django_agenda.worker.worker import WorkerProcess
 # Bodies that compute must not hold up the threads that keep the time.
 SWITCH_INTERVAL = 0.001
 LONGEST_NAME = 120
+MOST_PROCESSES = 1000
+_DIGITS = 9
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -48,11 +50,11 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--queue-name", default="*", type=queues, metavar="A,B", help="queues to serve")
         add("--exclude-queues", default=[], type=queues, metavar="A,B", help="queues not to serve")
-        add("--processes", type=positive, metavar="N", help="worker processes (default: 1)")
-        add("--concurrency", type=positive, metavar="N", help="bodies that each runs at once")
+        add("--processes", type=processes, metavar="N", help="worker processes (default: 1)")
+        add("--concurrency", type=bodies, metavar="N", help="bodies that each runs at once")
         add(
             "--cpu-processes",
-            type=natural,
+            type=cpu_processes,
             metavar="N",
             help="processes for cpu_bound tasks, made when needed (default: one for each CPU)",
         )
@@ -135,9 +137,9 @@ def _readers() -> dict[str, Callable[[str], Any]]:
     return {
         "queue_name": queues,
         "exclude_queues": queues,
-        "processes": positive,
-        "concurrency": positive,
-        "cpu_processes": natural,
+        "processes": processes,
+        "concurrency": bodies,
+        "cpu_processes": cpu_processes,
         "max_memory": size,
         "max_tasks": positive,
         "shutdown_timeout": seconds,
@@ -159,16 +161,30 @@ def queues(text: str) -> list[str]:
 
 def positive(text: str) -> int:
     """Read a whole number that is at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
+    return _within(1, None, text)
 
 
-def natural(text: str) -> int:
-    """Read a whole number that is at least 0."""
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
-    return int(text)
+def bodies(text: str) -> int:
+    """Read how many bodies a process runs at once, each in a thread."""
+    return _within(1, MOST_BODIES, text)
+
+
+def processes(text: str) -> int:
+    """Read a number of processes that is at least 1."""
+    return _within(1, MOST_PROCESSES, text)
+
+
+def cpu_processes(text: str) -> int:
+    """Read a number of processes, or none."""
+    return _within(0, MOST_PROCESSES, text)
+
+
+def _within(least: int, most: int | None, text: str) -> int:
+    value = int(text) if text.isdecimal() and len(text) <= _DIGITS else -1
+    if not least <= value <= (value if most is None else most):
+        end = "" if most is None else f" to {most}"
+        raise ArgumentTypeError(f"must be a whole number from {least}{end}, not {text!r:.80}")
+    return value
 
 
 def name(text: str) -> str:

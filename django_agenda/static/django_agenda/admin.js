@@ -110,7 +110,7 @@ function remember(part) {
 
 function say() {
   if (!box) return;
-  const age = `${Math.round((performance.now() - fresh) / 1000)} s`;
+  const age = `${Math.round((performance.now() - fresh) / 1000)}`;
   const off = !Number(select.value) && "off";
   const why = (gone && "gone") || (!next && "ended") || (failures && "lost") || off || (isHeld() && "still");
   box.querySelector(".ag-live-words").textContent = why ? box.dataset[why] : box.dataset.age.replace("%s", age);

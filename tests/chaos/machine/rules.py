@@ -11,10 +11,12 @@ import redis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from django_agenda import Agenda, Call, schedule
+from django_agenda import Agenda, Call, restore, schedule, strike
 from django_agenda.broker import broker
 from django_agenda.clock import now
-from django_agenda.models import Attempt, Batch, Execution, Fleet, PausedQueue, Worker
+from django_agenda.models import Attempt, Batch, Execution, Fleet, PausedQueue, Strike, Worker
+from django_agenda.scheduling import struck
+from django_agenda.tasks.payload import encode_result
 from tests.sound import assert_sound
 
 from .actor import HOUR, RUNS, Actor, Run, forget_runs, note_end, note_run
@@ -41,7 +43,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        for model in (Attempt, Execution, Batch, Worker, Fleet, PausedQueue):
+        for model in (Attempt, Execution, Batch, Worker, Fleet, PausedQueue, Strike):
             model.objects.all().delete()
         self.server.flushall()
         forget_runs()
@@ -92,6 +94,14 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def reschedule_what_is_to_come(self) -> None:
         Execution.objects.filter(due_at__gt=now()).reschedule(by=-48 * HOUR)
+
+    @rule(fails=FAILS, over=st.sampled_from([None, HOUR]), more=st.booleans())
+    def strike_or_restore(self, fails: int, over: timedelta | None, more: bool) -> None:
+        found = Strike.objects.first()
+        if found is None or (more and Strike.objects.count() == 1):
+            strike(note_run, "fails", "==" if fails else ">=", fails)
+        else:
+            restore(note_run, found.parameter, found.operator, found.value, over=over)
 
     def _some(self, place: int) -> Any:
         ids = list(Execution.objects.order_by("pk").values_list("pk", flat=True))
@@ -183,10 +193,14 @@ class Machine(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         assert_sound()
         may_reopen, self.may_reopen = self.may_reopen, False
+        strikes = struck.read("default")
         for row in Execution.objects.all():
             before = self.seen.get(row.pk)
             if before is not None:
                 self._check_step(row, before, may_reopen=may_reopen)
+                if row.attempts > before.attempts:
+                    kwargs, args = encode_result(row.kwargs), encode_result(row.args)
+                    assert not strikes.holds(row.task_name, args, kwargs), f"{row} is struck"
             if row.status == "succeeded" and row.callback_of_id is None:
                 run = RUNS[row.return_value]
                 assert run == Run(row.pk.hex, row.attempts, row.worker), f"{run} is not {row}"
@@ -217,6 +231,8 @@ class Machine(RuleBasedStateMachine):
         for batch in Batch.objects.exclude(paused_at=None):
             batch.resume()
         Execution.objects.filter(held_by="paused").resume()
+        for one in Strike.objects.all():
+            restore(note_run, one.parameter, one.operator, one.value)
         Execution.objects.filter(due_at__gt=now()).reschedule(by=-48 * HOUR)
         Worker.objects.exclude(name="last").update(beat_at=now() - HOUR)
         for turn in range(60):

@@ -29,6 +29,7 @@ from django_agenda.models import (
     OperationPart,
     PausedQueue,
     Schedule,
+    Strike,
     Worker,
 )
 from django_agenda.models.fields import LabelsField, PayloadField
@@ -181,6 +182,7 @@ def fill(words: str) -> Rows:
         "operation": Operation.objects.create(
             model="batch", total=3, failed=1, **texts_of(Operation, words)
         ),
+        "strike": Strike.objects.create(**texts_of(Strike, words), value=words),
     }
 
 
@@ -228,7 +230,14 @@ def test_texts_of_others_are_never_markup(
             found = structure(text)
             harmless["tags"] |= found.tags
             harmless["attributes"] |= found.attributes
-        made: tuple[type[models.Model], ...] = (Execution, Batch, Schedule, Worker, Operation)
+        made: tuple[type[models.Model], ...] = (
+            Execution,
+            Batch,
+            Schedule,
+            Worker,
+            Operation,
+            Strike,
+        )
         made += (PausedQueue, ErrorGroup, LogEntry)
         for model in made:
             model._default_manager.all().delete()
@@ -269,7 +278,7 @@ def test_the_vectors_are_many_and_each_is_told_from_harmless_text() -> None:
 def test_every_text_of_every_model_is_filled() -> None:
     """A text that comes later is in `fill` by itself; a model that comes later needs a line."""
     known = {Batch, Execution, Attempt, Schedule, Worker, PausedQueue, ErrorGroup, Operation}
-    known |= {Fleet, OperationPart}  # without a text that is free
+    known |= {Strike, Fleet, OperationPart}  # without a text that is free
     ours = {
         model
         for model in models.Model.__subclasses__()

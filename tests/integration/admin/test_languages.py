@@ -30,7 +30,7 @@ def test_every_page_speaks_it(
     batch = flood(120, scene=Scene(refused=0.2, failing=0.2))
     worker = WorkerFactory.create(requested="quiet")
     operation = Operation.objects.create(kind="retry", model="batch", total=5, done=2)
-    models = ("overview", "queue", "batch", "execution", "worker", "operation")
+    models = ("overview", "queue", "batch", "execution", "worker", "operation", "strike")
     urls = [reverse(f"admin:django_agenda_{model}_changelist") for model in models]
     for row in (batch, batch.executions.earliest("position"), worker, operation):
         name = f"admin:django_agenda_{row._meta.model_name}_change"

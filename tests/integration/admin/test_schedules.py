@@ -167,3 +167,73 @@ def test_the_list_asks_the_same_for_few_and_many(admin_client: Client) -> None:
     first = statements(admin_client, list_url(Schedule))
     make(40)
     assert len(statements(admin_client, list_url(Schedule))) == len(first) <= 8
+
+
+def test_the_list_draws_the_last_ticks_and_says_how_late_they_were(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create()
+    for number in range(70):
+        tick = now() - HOUR * (70 - number)
+        status = "failed" if number in (3, 69) else "succeeded"
+        run_of(schedule, status, tick_at=tick, due_at=tick, lag_ms=number * 100, run_ms=5)
+
+    page = text_of(admin_client, list_url(Schedule))
+
+    assert 'aria-label="Last ticks: 59 succeeded, 1 failed"' in page
+    assert 'viewBox="0 0 60 ' in page
+    assert "max 6.9 s" in page
+    assert "style=" not in page.partition("Last ticks")[2].partition("</svg>")[0]
+
+
+def test_a_run_by_hand_is_the_last_one_only_until_the_next_tick(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create()
+    by_hand = run_of(schedule, "succeeded", tick_at=None, due_at=now() - 2 * HOUR)
+    run_of(schedule, "succeeded", tick_at=now() - 3 * HOUR, due_at=now() - 3 * HOUR)
+    assert page_url(by_hand) in text_of(admin_client, list_url(Schedule))
+
+    tick = run_of(schedule, "failed")
+
+    page = text_of(admin_client, list_url(Schedule))
+    assert page_url(tick) in page
+    assert page_url(by_hand) not in page
+    runs = text_of(admin_client, page_url(schedule)).partition("Last runs")[2]
+    assert runs.index(page_url(tick)) < runs.index(page_url(by_hand))
+
+
+def test_a_schedule_is_duplicated_with_what_it_is_called_with(admin_client: Client) -> None:
+    first = Schedule.objects.interval(
+        tasks.nothing, HOUR, args=["s3cr3t"], name="Report", backoff=7, labels=["nightly"]
+    )
+    ticked = {"action": "duplicate", "_selected_action": [first.pk]}
+    response = admin_client.post(list_url(Schedule), ticked)
+    address = response["Location"]
+    assert address.endswith(f"add/?like={first.pk}")
+    assert address in text_of(admin_client, page_url(first))
+
+    form = admin_client.get(address)
+    assert "s3cr3t" not in form.content.decode()
+    given = {key: value for key, value in form.context["form"].initial.items() if value is not None}
+    assert given["name"] == "Report, another"
+    saved = admin_client.post(address, {**given, "save": "1"})
+
+    second = Schedule.objects.exclude(pk=first.pk).get()
+    assert saved["Location"] == page_url(second)
+    assert (second.args, second.interval, second.labels) == (["s3cr3t"], HOUR, ["nightly"])
+    assert second.terms == first.terms
+
+
+@pytest.mark.parametrize("many", [2, 3])
+def test_only_one_schedule_can_be_duplicated_at_once(admin_client: Client, many: int) -> None:
+    ScheduleFactory.create_batch(3)
+    keys = list(Schedule.objects.values_list("pk", flat=True)[:many])
+    ticked = {"action": "duplicate", "_selected_action": keys}
+
+    assert admin_client.post(list_url(Schedule), ticked)["Location"].endswith("/schedule/")
+
+
+@pytest.mark.parametrize(("key", "status"), [("999999", 302), ("nonsense", 302), ("\0", 302)])
+def test_what_is_not_there_cannot_be_duplicated(
+    admin_client: Client, key: str, status: int
+) -> None:
+    address = list_url(Schedule) + "add/"
+
+    assert admin_client.get(address, {"like": key}).status_code == status

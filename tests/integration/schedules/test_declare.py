@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django_agenda.signals import schedule_refused
 from django_agenda.tasks import recurring
 from django_agenda.tasks.task import Task
 from tests import tasks
-from tests.integration.conftest import Work
+from tests.integration.conftest import Configure, Work
 
 HOUR = timedelta(hours=1)
 
@@ -126,6 +126,18 @@ def test_a_bad_rule_is_refused_where_it_is_written() -> None:
         every(HOUR, over=-1)
     with pytest.raises(TypeError, match="args"):
         every(HOUR, args=[{1}])
+    with pytest.raises(ValueError, match="'max_runs' must be at least 1, not 0"):
+        every(HOUR, max_runs=0)
+    with pytest.raises(TypeError, match="'catch_up' must be a whole number, not 'all'"):
+        every(HOUR, catch_up="all")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"'overlap' must be one of .* not 'never'"):
+        every(HOUR, overlap="never")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'starts_at' must be an aware datetime"):
+        cron("@daily", starts_at=datetime(2030, 1, 1))
+    with pytest.raises(TypeError, match="'enabled' must be True or False, not 'yes'"):
+        every(HOUR, enabled="yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'name' must have at most 255"):
+        every(HOUR, name="x" * 256)
     with pytest.raises(ValueError, match="not defined at the top"):
         every(HOUR)(_inner())
 
@@ -136,14 +148,18 @@ def _inner() -> Any:
     return inside
 
 
-def test_a_declaration_that_makes_no_schedule_stops_no_worker(work: Work) -> None:
+def test_a_declaration_that_makes_no_schedule_stops_no_worker(
+    work: Work, configure: Configure
+) -> None:
     refused: list[str] = []
 
     def hear(*, task_name: str, **_: object) -> None:
         refused.append(task_name)
 
     schedule_refused.connect(hear)
-    every(HOUR, max_runs=0)(swept)
+    # Settings may be tighter where the worker runs.
+    configure(MAX_PAYLOAD_BYTES=10)
+    every(HOUR, args=["much" * 9])(swept)
     every(HOUR)(counted)
     assert work() == 0
     schedule_refused.disconnect(hear)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import pytest
 
-from django_agenda.admin.slices import coarser, cut, tabulate
+from django_agenda.admin.slices import coarser, tabulate
 from django_agenda.admin.span import Span, moved, read_span
+from django_agenda.admin.timeline.drawing import DOTS_UP_TO
+from django_agenda.models import Batch
+from django_agenda.scheduling.grid import Grid
 
 WHOLE = Span(0, 3_600_000)
 
@@ -58,7 +62,7 @@ def test_moving_stays_inside_the_window() -> None:
 @pytest.mark.parametrize("now_ms", [1, 77_777, 1_800_000, 3_599_999])
 @pytest.mark.parametrize("length", [3_600_000, 86_399_999, 161])
 def test_no_slice_lies_on_both_sides_of_now(now_ms: int, length: int) -> None:
-    grid = cut(Span(0, length), now_ms)
+    grid = Grid.over(0, length, now_ms)
 
     bounds = [grid.bounds(place) for place in range(grid.size)]
 
@@ -70,8 +74,8 @@ def test_no_slice_lies_on_both_sides_of_now(now_ms: int, length: int) -> None:
 
 
 def test_joining_slices_keeps_the_edge_at_now() -> None:
-    grid = cut(Span(0, 3_600_000), 1_234_567)
-    joined = coarser(tabulate(grid, [(0, "failed", 1), (grid.width_ms * 5, "failed", 2)]))
+    grid = Grid.over(0, 3_600_000, 1_234_567)
+    joined = coarser(tabulate(grid, Counter({("failed", 0): 1, ("failed", 5): 2})))
 
     bounds = [joined.grid.bounds(place) for place in range(joined.grid.size)]
 
@@ -80,9 +84,10 @@ def test_joining_slices_keeps_the_edge_at_now() -> None:
 
 
 def test_what_lies_on_the_last_edge_is_counted_in_the_last_slice() -> None:
-    grid = cut(Span(0, 160_000), None)
+    grid = Grid.over(0, 160_000)
 
-    counted = tabulate(grid, [(160_000, "succeeded", 1)])
+    assert grid.place(160_000) == grid.size - 1
 
-    assert counted.counts["succeeded"][-1] == 1
-    assert counted.total == 1
+
+def test_what_is_counted_at_its_end_is_what_is_not_drawn_one_by_one() -> None:
+    assert Batch.LARGE == DOTS_UP_TO

@@ -44,7 +44,7 @@ def test_a_very_long_message_is_normalised_quickly() -> None:
     normalise("a.b@" * 250_000)
     normalise("/x" * 500_000)
 
-    assert monotonic() - began < 1
+    assert monotonic() - began < 10
 
 
 def test_built_in_errors_have_no_dots_and_others_do() -> None:

@@ -105,20 +105,6 @@ def test_an_option_of_the_wrong_type_is_a_type_error(options: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("concurrency", 3),
-        ("rate", 5),
-        ("cooldown", 60),
-        ("debounce", 60),
-    ],
-)
-def test_an_option_that_is_not_enforced_yet_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(NotImplementedError, match=name):
-        Task(plain, **{name: value})
-
-
-@pytest.mark.parametrize(
     "refused",
     [
         lambda: None,

@@ -53,7 +53,7 @@ def test_the_delay_is_what_the_formula_says(
     assert wait // us == min(minimum // us * 2 ** (attempt - 1), maximum // us)
 
 
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(30)
 def test_a_billionth_attempt_costs_no_more_than_the_first() -> None:
     assert Exponential(SECOND, timedelta(hours=1))(10**9) == timedelta(hours=1)
     assert Exponential(SECOND, timedelta.max)(10**100) == timedelta.max

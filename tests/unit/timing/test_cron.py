@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from django_agenda.timing.cron import Cron
@@ -146,7 +146,6 @@ def test_from_every_minute_of_the_day_of_a_change_the_next_tick_is_the_same(zone
             assert rule.after(moment) == expected
 
 
-@settings(deadline=None)
 @given(
     zone=st.sampled_from(sorted(available_timezones())),
     moment=st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)),
@@ -173,7 +172,6 @@ def test_in_every_zone_ticks_are_later_and_later_and_on_the_rule(
     assert ticks == list(islice((one for one in oracle if one > begin), 5))
 
 
-@settings(deadline=None)
 @given(
     hours=st.integers(0, 24 * 900),
     limit=st.integers(1, 40),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from django_agenda.timing.recurrence import (
@@ -30,7 +30,6 @@ def test_an_interval_must_be_positive(length: timedelta) -> None:
         Interval(length=length, anchor=ANCHOR)
 
 
-@settings(deadline=None)
 @given(length=lengths, moment=moments)
 def test_ticks_of_an_interval_stay_on_its_grid(length: timedelta, moment: datetime) -> None:
     tick = Interval(length=length, anchor=ANCHOR).after(moment)
@@ -53,7 +52,6 @@ def test_what_is_to_run_once_has_one_tick() -> None:
     assert Once(at=ANCHOR).after(ANCHOR) is None
 
 
-@settings(deadline=None)
 @given(length=lengths, steps=st.integers(0, 2000), limit=st.integers(1, 50))
 def test_the_last_ticks_of_an_interval_are_the_last_points_of_the_grid(
     length: timedelta, steps: int, limit: int
@@ -70,7 +68,6 @@ def test_years_of_missed_seconds_cost_no_more_than_those_that_are_wanted() -> No
     assert len(last_ticks(rule, ANCHOR, ANCHOR + timedelta(days=4000), 10)) == 10
 
 
-@settings(deadline=None)
 @given(
     jitter=st.timedeltas(timedelta(0), timedelta(hours=2)),
     gap=st.timedeltas(timedelta(microseconds=1), timedelta(hours=1)),

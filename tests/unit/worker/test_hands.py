@@ -109,7 +109,7 @@ def test_a_body_that_takes_too_long_is_ended_in_the_middle(deadlines: Deadlines)
     with pytest.raises(TimeoutError, match="longer than"):
         deadlines.run(timedelta(seconds=0.05), spin)
 
-    assert 0.05 <= monotonic() - began < 1
+    assert 0.05 <= monotonic() - began < 10
     deadlines.stop()
 
 

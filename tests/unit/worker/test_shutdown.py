@@ -112,6 +112,6 @@ def test_a_signal_that_another_thread_gets_wakes_the_one_that_waits() -> None:
         another.start()
 
         began = monotonic()
-        assert shutdown.wait(5.0)
-        assert monotonic() - began < 4.0
+        assert shutdown.wait(30)
+        assert monotonic() - began < 20
         another.join()

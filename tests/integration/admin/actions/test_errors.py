@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from django_agenda.clock import now
-from django_agenda.models import ErrorGroup, Execution
+from django_agenda.models import ErrorGroup, Execution, Operation
 from tests.conftest import RedisServer
+from tests.factories import ExecutionFactory
 
 from .acting import broken, log_of, message, one
+from .test_operations import carried_out
 
 LIST = reverse("admin:django_agenda_errorgroup_changelist")
 
@@ -135,3 +138,44 @@ def test_hostile_addresses_are_not_found(admin_client: Client) -> None:
     for kind in ("x" * 16, "ABCDEF0123456789", "1", "0" * 17, "..", "%00"):
         for slug in ("retry", "resolve", "nonsense"):
             assert admin_client.get(f"{LIST}{kind}/do/{slug}/").status_code == 404
+
+
+def test_what_waits_of_the_task_that_met_it_is_cancelled(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    kind = group().pk
+    task = Execution.objects.filter(error_fingerprint=kind)[0].task_name
+    other = ExecutionFactory.create(task_name="tests.tasks.mail")
+    alone = ExecutionFactory.create(task_name=task)
+    failed = Execution.objects.filter(status="failed").count()
+    waiting = Execution.objects.filter(task_name=task, status__in=Execution.WAITING)
+    many = waiting.count()
+    assert many > 1
+
+    page = admin_client.get(address(kind, "cancel-task")).content.decode()
+    assert f"Cancel {many} executions" in page
+    assert task in page
+    told = post(admin_client, kind, "cancel-task", seen=many, reason="It is broken")
+
+    assert told == f"Cancelled {many} executions."
+    assert not waiting.exists()
+    assert Execution.objects.filter(status="failed").count() == failed
+    assert log_of(alone) == [f"Cancelled {many} executions. Reason: It is broken"]
+    other.refresh_from_db()
+    assert other.status == "scheduled"
+
+
+def test_cancelling_very_many_is_an_operation_that_names_the_task(
+    admin_client: Client, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_agenda.admin.actions.large.ONE_BY_ONE", 3)
+    kind = group().pk
+    task = Execution.objects.filter(error_fingerprint=kind)[0].task_name
+
+    admin_client.post(address(kind, "cancel-task"), {"seen": "1"})
+
+    operation = Operation.objects.get()
+    assert (operation.kind, operation.filter_text) == ("cancel-task", task)
+    assert carried_out(operation).status == "finished"
+    waiting = Execution.objects.filter(task_name=task, status__in=Execution.WAITING)
+    assert not waiting.exists()

@@ -12,7 +12,6 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from django_agenda.admin.acting import ActingAdmin
-from django_agenda.admin.errors.marks import MARKS
 from django_agenda.admin.queues.asks import ASKS
 from django_agenda.models import (
     Batch,
@@ -22,9 +21,12 @@ from django_agenda.models import (
     Overview,
     Queue,
     Schedule,
+    Strike,
     Worker,
 )
 from django_agenda.scheduling import agree
+from django_agenda.scheduling.strike import strike
+from tests import tasks
 from tests.conftest import RedisServer
 from tests.factories import ScheduleFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
@@ -33,7 +35,7 @@ from .acting import broken, one
 
 SEES = (
     *("view_overview", "view_batch", "view_execution", "view_worker", "view_errorgroup"),
-    *("view_schedule", "view_queue", "view_operation"),
+    *("view_schedule", "view_queue", "view_operation", "view_strike"),
 )
 ROLES: dict[str, tuple[str, ...] | None] = {
     "nobody": None,
@@ -41,7 +43,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "viewer": SEES,
     "blind steerer": (
         *("control_batch", "retry_execution", "add_batch", "control_worker", "repair_agenda"),
-        "abort_operation",
+        *("abort_operation", "add_strike", "restore_strike"),
     ),
     "steerer": (*SEES, "control_batch"),
     "retrier": (*SEES, "retry_execution"),
@@ -53,6 +55,8 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "foreman": (*SEES, "control_worker"),
     "mender": (*SEES, "repair_agenda"),
     "aborter": (*SEES, "abort_operation"),
+    "striker": (*SEES, "add_strike"),
+    "restorer": (*SEES, "restore_strike"),
     "editor": (*SEES, "change_batch", "change_execution", "delete_batch", "delete_execution"),
 }
 # Whose right each action needs.
@@ -63,6 +67,7 @@ RIGHTS = {
     "pause": "steerer",
     "resume": "steerer",
     "cancel": "steerer",
+    "cancel-task": "steerer",
     "stop-retrying": "steerer",
     "respread": "steerer",
     "reschedule": "steerer",
@@ -80,9 +85,11 @@ RIGHTS = {
     "queue resume": "steerer",
     "queue repair": "mender",
     "operation abort": "aborter",
+    "strike restore": "restorer",
 }
 # Whose right each form needs; what was sent here is not right, so it is shown again.
-FORMS = {"define": "definer", "edit": "scheduler", "plan": "enqueuer"}
+FORMS = {"define": "definer", "edit": "scheduler", "plan": "enqueuer", "strike": "striker"}
+ADDS = {"batch": "plan", "schedule": "define", "strike": "strike"}
 # What those who may see get for GET and for POST.
 PLAIN = {
     "changelist": (200, 200),
@@ -98,7 +105,7 @@ PLAIN = {
 LOGIN, DENIED, NOT_ALLOWED, ASKED, DONE = 302, 403, 405, 200, 302
 
 
-Row = Batch | Execution | Schedule | Worker | ErrorGroup | Operation
+Row = Batch | Execution | Schedule | Worker | ErrorGroup | Operation | Strike
 Rows = dict[str, Row]
 
 
@@ -110,7 +117,8 @@ class Address(NamedTuple):
 
 def patterns() -> Iterator[URLPattern]:
     # The queue first: a batch that is cancelled leaves nothing in it.
-    for model in (Overview, Queue, ErrorGroup, Batch, Execution, Schedule, Worker, Operation):
+    first = (Overview, Queue, ErrorGroup)
+    for model in (*first, Batch, Execution, Schedule, Worker, Operation, Strike):
         yield from admin.site.get_model_admin(model).get_urls()
 
 
@@ -132,6 +140,7 @@ def rows_of(batch: Batch) -> Rows:
         "worker": WorkerFactory.create(),
         "errorgroup": ErrorGroup(pk=failed.error_fingerprint),
         "operation": Operation.objects.create(kind="retry", model="batch", total=5),
+        "strike": strike(tasks.plain, "number", "==", 7),
     }
 
 
@@ -151,8 +160,8 @@ def addresses(rows: Rows) -> Iterator[Address]:
             yield from addresses_of_queues(name, kind)
         elif kind != "do" and model in ("overview", "errorgroup"):
             yield Address(reverse(name), "live" if kind == "live" else "page")
-        elif kind == "add" and model in ("batch", "schedule"):
-            yield Address(reverse(name), "plan" if model == "batch" else "define")
+        elif kind == "add" and model in ADDS:
+            yield Address(reverse(name), ADDS[model])
         elif kind == "new":
             yield Address(reverse(name, args=[0]), kind)
         elif kind in ("changelist", "add"):
@@ -165,21 +174,23 @@ def addresses_of_row(name: str, kind: str, row: Row) -> Iterator[Address]:
     if kind == "abort":
         yield Address(reverse(name, args=[row.pk]), "do", "operation abort")
         return
+    if kind == "restore":
+        # Another one, which is gone afterwards.
+        pk = strike(tasks.plain, "number", "==", 8).pk
+        yield Address(reverse(name, args=[pk]), "do", "strike restore")
+        return
     if kind != "do":
         yield Address(reverse(name, args=[row.pk]), kind)
         return
     model_admin = admin.site.get_model_admin(type(row))
     assert isinstance(model_admin, ActingAdmin)
-    slugs = [action.slug for action in model_admin.page_actions]
-    if isinstance(row, ErrorGroup):
-        slugs += [mark.slug for mark in MARKS]
-    for slug in slugs:
+    for slug in (offer.slug for offer in model_admin.page_actions):
         yield Address(reverse(name, args=[row.pk, slug]), kind, slug_of(row, slug))
 
 
 def addresses_of_queues(name: str, kind: str) -> Iterator[Address]:
     if kind == "do":
-        for slug in ASKS:
+        for slug in (ask.slug for ask in ASKS):
             yield Address(reverse(name, args=["default", slug]), kind, f"queue {slug}")
     elif kind == "repair":
         yield Address(reverse(name), "do", "queue repair")
@@ -208,17 +219,17 @@ def expected(address: Address, role: str, method: str) -> int:
 
 def test_every_address_is_known() -> None:
     kinds = {kind_of(pattern)[1] for pattern in patterns()}
-    assert kinds == {*PLAIN, "do", "edit", "repair", "abort"} - {"page"}
-    acting = [admin.site.get_model_admin(model) for model in (Batch, Execution, Schedule, Worker)]
+    assert kinds == {*PLAIN, "do", "edit", "repair", "abort", "restore"} - {"page"}
+    models = (Batch, ErrorGroup, Execution, Schedule, Worker)
+    acting = [admin.site.get_model_admin(model) for model in models]
     slugs = {
         slug_of(model_admin.model, action.slug)
         for model_admin in acting
         if isinstance(model_admin, ActingAdmin)
         for action in (*model_admin.page_actions, *model_admin.list_actions)
     }
-    of_queues = {f"queue {slug}" for slug in (*ASKS, "repair")}
-    marks = {mark.slug for mark in MARKS}
-    assert slugs | marks | of_queues | {"operation abort"} == set(RIGHTS)
+    of_queues = {f"queue {slug}" for slug in (*(ask.slug for ask in ASKS), "repair")}
+    assert slugs | of_queues | {"operation abort", "strike restore"} == set(RIGHTS)
     names = {name for name in get_resolver().namespace_dict["admin"][1].reverse_dict if name}
     known = {pattern.name for pattern in patterns() if pattern.name}
     assert {name for name in names if "agenda" in str(name)} == known

@@ -316,6 +316,24 @@ def test_what_else_is_planned_is_a_doubt(admin_client: Client) -> None:
     assert "planned" not in doubts(admin_client, amount="1")
 
 
+def test_a_pace_that_is_too_high_with_what_is_planned_already_is_a_doubt(
+    admin_client: Client,
+) -> None:
+    over = now() - timedelta(minutes=5)
+    ExecutionFactory.create_batch(6, status="succeeded", due_at=over, finished_at=over)
+    lines = "[1, 2]\n" * 50
+    plan = {"lines": lines, "amount": "10"}
+    assert "measured" not in doubts(admin_client, **plan)
+
+    ExecutionFactory.create_batch(9, due_at=now() + timedelta(minutes=5))
+
+    found = doubts(admin_client, **plan)
+    assert "With what is planned already it is faster than what was measured" in found
+    assert "of both has 14" in found
+    assert "and in the last 3 hours no more than 6 ended in a minute" in found
+    assert "9 other executions are planned in this window." in found
+
+
 def test_that_nobody_works_is_a_doubt(admin_client: Client) -> None:
     assert "No worker is alive." in doubts(admin_client)
 

@@ -1,0 +1,159 @@
+"""`cooldown=` and `debounce=`: one of many runs, the others are skipped and say why."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_agenda import Agenda, Call, schedule
+from django_agenda.clock import monotonic, now
+from django_agenda.conf import get_settings
+from django_agenda.models import Batch, Execution, Worker
+from django_agenda.worker.claim import Claim
+from django_agenda.worker.claims import claim, give_back
+from tests import gated_tasks as tasks
+from tests.gated_tasks import visitors
+from tests.sound import assert_counters_equal_rows
+from tests.waiting import wait_until
+
+from .conftest import RunningWorker, Work
+from .gates import DEFAULT, end, fresh, take
+
+HOUR = timedelta(hours=1)
+LOOKAHEAD = get_settings().LOOKAHEAD
+
+
+def test_the_first_runs_and_those_within_the_window_are_skipped(living_worker: Worker) -> None:
+    first, second = schedule(tasks.rarely)(), schedule(tasks.rarely, key="k")()
+    moment = now()
+
+    assert len(take(living_worker, first, second, moment=moment)) == 1
+
+    row = fresh(second)
+    assert (row.status, row.attempts, row.live_key, row.worker) == ("skipped", 0, None, "")
+    assert row.finished_at is not None
+    assert row.error_message.startswith("Skipped by its cooldown until ")
+    later = moment + HOUR + timedelta(seconds=5)
+    assert len(take(living_worker, schedule(tasks.rarely)(), moment=later)) == 1
+
+
+def test_each_value_has_a_cooldown_of_its_own(living_worker: Worker) -> None:
+    first, second = schedule(tasks.rarely_each)(1), schedule(tasks.rarely_each)(2)
+    [running] = take(living_worker, first)
+    end(living_worker, running)
+
+    assert len(take(living_worker, second)) == 1
+    third = schedule(tasks.rarely_each)(1)
+    take(living_worker, third)
+    assert "of customer 1 until" in fresh(third).error_message
+
+
+def test_a_retry_is_no_new_start(living_worker: Worker) -> None:
+    row = schedule(tasks.rarely_each)(1, fails=True)
+    [running] = take(living_worker, row)
+    end(living_worker, running, status="scheduled", retry_at=now())
+
+    assert len(take(living_worker, row)) == 1
+
+
+def test_what_was_given_back_may_start_after_all(living_worker: Worker) -> None:
+    row = schedule(tasks.rarely)()
+    [running] = take(living_worker, row)
+    give_back(DEFAULT, living_worker, [(running.id, running.attempt)])
+
+    assert len(take(living_worker, row)) == 1
+
+
+def test_who_waits_for_a_slot_has_not_started_the_cooldown(living_worker: Worker) -> None:
+    other, first = schedule(tasks.rarely_each)(1), schedule(tasks.rarely_each)(2)
+    take(living_worker, other, first)
+    assert fresh(first).held_by == Execution.NO_SLOT
+
+    second = schedule(tasks.rarely_each)(2)
+    take(living_worker, second)
+
+    assert fresh(second).held_by == Execution.NO_SLOT
+
+
+def test_a_batch_ends_when_its_last_one_is_skipped(work: Work) -> None:
+    batch = Agenda([Call(tasks.rarely) for _ in range(5)]).scatter(
+        over=timedelta(seconds=1),
+        start=now() - timedelta(minutes=1),
+        on_complete="tests.tasks.note_batch",
+    )
+
+    work(concurrency=4)
+
+    batch = assert_counters_equal_rows(batch)
+    assert (batch.status, batch.succeeded, batch.skipped) == ("succeeded", 1, 4)
+    assert batch.callbacks.count() == 1
+
+
+@pytest.mark.parametrize(("task", "kept"), [(tasks.settle_first, 0), (tasks.settle_last, 9)])
+def test_one_of_a_burst_runs_once_it_is_over(tmp_path: Path, task: Any, kept: int) -> None:
+    path = str(tmp_path / "visits")
+    calls = [Call(task, (path, 1, number)) for number in range(10)]
+    with RunningWorker(concurrency=4), RunningWorker(concurrency=4):
+        batch = Agenda(calls).scatter(over=timedelta(seconds=1))
+        wait_until(lambda: Batch.objects.get(pk=batch.pk).is_finished, 20)
+
+    batch = assert_counters_equal_rows(batch)
+    assert (batch.succeeded, batch.skipped) == (1, 9)
+    assert visitors(path) == [kept]
+    ran = batch.executions.get(status="succeeded")
+    last = batch.executions.get(position=9)
+    assert ran.started_at is not None
+    assert ran.started_at >= batch.end + timedelta(seconds=0.29), last.due_at
+    assert "runs" in batch.executions.filter(status="skipped")[0].error_message
+
+
+def test_a_second_burst_runs_once_more(living_worker: Worker) -> None:
+    first, second = (schedule(tasks.settle_first)("/dev/null", 1, n) for n in range(2))
+    moment = now()
+    assert take(living_worker, first, moment=moment) == []
+    due = fresh(first).due_at
+    assert due >= moment + timedelta(seconds=0.3) + LOOKAHEAD
+    [running] = take(living_worker, first, moment=due)
+    end(living_worker, running)
+
+    assert take(living_worker, second, moment=due) == []
+    assert fresh(second).status == "scheduled"
+
+
+def test_one_that_comes_while_the_chosen_one_is_claimed_ahead_is_waited_for(
+    living_worker: Worker,
+) -> None:
+    first, second = (schedule(tasks.settle_last)("/dev/null", 1, n) for n in range(2))
+    moment = now()
+    take(living_worker, first, moment=moment)
+    soon = moment + timedelta(seconds=0.2)
+
+    assert ahead(living_worker, first, moment=soon) == []
+    assert take(living_worker, second, moment=soon) == []
+    assert ahead(living_worker, first, moment=fresh(first).due_at) == []
+    assert fresh(first).status == "skipped"
+    later = fresh(second).due_at
+    [one] = ahead(living_worker, second, moment=later)
+    assert one.starts <= monotonic()
+
+
+def ahead(worker: Worker, *rows: Execution, moment: datetime) -> list[Claim]:
+    ids = [row.pk.hex for row in rows]
+    horizon = moment + LOOKAHEAD
+    return claim(DEFAULT, worker, ids, moment=moment, starts=monotonic(), horizon=horizon).claims
+
+
+def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker: Worker) -> None:
+    first, second = (schedule(tasks.settle_first)("/dev/null", 1, n) for n in range(2))
+    moment = now()
+    take(living_worker, first, moment=moment)
+    first.cancel()
+
+    take(living_worker, second, moment=moment)
+
+    row = fresh(second)
+    assert row.status == "scheduled"
+    assert row.due_at >= moment + timedelta(seconds=0.3) + LOOKAHEAD
