@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO, Any
 
 from django.core.management.base import CommandError
+from django.db import reset_queries
 
 from django_agenda.agenda import Agenda
 from django_agenda.clock import now
@@ -42,7 +43,9 @@ def scattered(agenda: Agenda, over: timedelta, **options: Any) -> str:
     show = options.pop("progress")
 
     def progress(done: int, total: int) -> None:
-        written.append(done)
+        written[:] = [done]
+        # With DEBUG, Django keeps every statement, and these are long.
+        reset_queries()
         show(done, total)
 
     total = len(agenda)
