@@ -24,7 +24,7 @@ from .span import MILLISECOND
 from .states import OUTCOMES, State
 
 if TYPE_CHECKING:
-    from .batch_timeline import Subject
+    from .batch_subject import Subject
     from .read_only import ReadOnlyAdmin
 
 _SLUGS = {"enqueue": "pending", "expired": "missed"}

@@ -26,7 +26,8 @@ from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_failures import FailureRow, failure_rows
 from .batch_operations import OperationRow, operation_rows
-from .batch_timeline import Subject, Timeline, build, seen_digest
+from .batch_subject import Subject, seen_digest
+from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State

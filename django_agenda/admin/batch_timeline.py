@@ -2,91 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.count import Lags, count_lags, count_outcomes, count_runs
-from django_agenda.scheduling.digest import Counted, digest_of
 from django_agenda.scheduling.grid import Grid
 from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
+from .batch_subject import Subject
 from .lateness import Sketch, Started, Times, times_from, times_of
-from .memory import memory
 from .pruned import pruned_lags, with_pruned, with_pruned_times
 from .slices import Histogram, coarser, tabulate
 from .span import MILLISECOND, SHORTEST_MS, Span
 from .timeline.axis import Axis
 from .timeline.density import QUANTILES
-from .timeline.drawing import DOTS_UP_TO, Detail, Drawing, Material, Zoom, detail_for, draw
+from .timeline.drawing import Detail, Drawing, Material, Zoom, detail_for, draw
 from .timeline.rows import Item
 
-Value = TypeVar("Value")
-
 _SLICES_A_LINK = 10
-_BY_VERBS = ("pending", "cancelled", "skipped", "total", "start", "over", "paused_at")
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
     *("due_at", "planned_offset_ms", "started_at", "finished_at", "lag_ms", "run_ms"),
     "error_class",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Hold whose timeline it is, which part of it, and how links are written.
-
-    `deed` is what people did to the batch last: what was counted before it is not shown after it.
-    `counted` is what was counted of the whole batch after its end, for those who see all of it.
-    """
-
-    batch: Batch
-    rows: QuerySet[Execution]
-    span: Span
-    now: datetime
-    zoom_url: Callable[[Span], str]
-    execution_url: Callable[[Execution], str]
-    deed: int = 0
-    counted: Counted | None = None
-
-    @property
-    def now_ms(self) -> int:
-        """Return the present moment, counted from the start of the batch."""
-        return (self.now - self.batch.start) // MILLISECOND
-
-    @property
-    def grid(self) -> Grid:
-        """Return the slices of the span; of what has ended none lies before or after now."""
-        return Grid.over(*self.span[:2], None if self.batch.is_finished else self.now_ms)
-
-    @property
-    def in_span(self) -> QuerySet[Execution]:
-        """Return the executions that are planned in the span, in the order of the plan."""
-        span = (self.span.lo_ms, self.span.hi_ms)
-        found = self.rows.filter(planned_offset_ms__range=span)
-        return found.order_by("planned_offset_ms", "position")
-
-    def recall(self, what: str, count: Callable[[], Value]) -> Value:
-        """Count anew in a small batch and a pruned one; of a large one see Memory.recall().
-
-        What a verb changes at once begins anew; what workers change is seen a little later.
-        """
-        batch = self.batch
-        if batch.total <= DOTS_UP_TO or batch.rollup:
-            return count()
-        is_final = batch.is_finished
-        state = batch.version if is_final else [getattr(batch, name) for name in _BY_VERBS]
-        who_sees = self.rows.query.sql_with_params()
-        key = repr((what, batch.pk, batch.created_at, self.span, self.deed, state, who_sees))
-        return memory.recall(key, count, is_final=is_final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +66,6 @@ def build(subject: Subject) -> Timeline:
     return _timeline(material, shown, times)
 
 
-def seen_digest(batch: Batch, rows: QuerySet[Execution]) -> Counted | None:
-    """Return what was counted of a batch after its end, if these are all of its rows."""
-    everything = Execution.objects.filter(batch=batch).order_by()
-    if rows.query.sql_with_params() != everything.query.sql_with_params():
-        return None
-    return digest_of(batch)
-
-
 class _Late(NamedTuple):
     lags: Lags
     times: Times
@@ -141,12 +77,13 @@ def _histogram(subject: Subject) -> Histogram:
 
 def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
     grid, counted = subject.grid, subject.counted
-    known = counted is not None and counted.grid == grid
-    fine = tabulate(grid, counted.outcomes) if counted and known else _histogram(subject)
+    if counted is not None and counted.grid != grid:
+        counted = None  # of a part of the window, say
+    fine = tabulate(grid, counted.outcomes) if counted else _histogram(subject)
     detail = detail_for(fine.total)
     if detail != "density":
         return coarser(fine) if detail == "rows" else fine, detail, None
-    if counted and known:
+    if counted:
         return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
     lags = count_lags(subject.rows, grid)
     return fine, detail, _Late(lags, times_from(lags, count_runs(subject.rows, grid)))

@@ -59,16 +59,15 @@ class Counted:
     def read(cls, text: str) -> Self:
         """Read what text() has written."""
         given = json.loads(text)
-        runs = Runs(*given["runs"])
-        largest = [Kind(*kind) for kind in given["largest"]]
+        steps, *ends = given["runs"]
         return cls(
             grid=Grid(*given["grid"]),
             outcomes=Counter(
                 {(status, place): n for status, line in given["outcomes"] for place, n in line}
             ),
             lags=Counter({(place, step): n for place, line in given["lags"] for step, n in line}),
-            runs=runs._replace(steps=dict(given["runs"][0])),
-            kinds=Kinds(largest, given["more"]),
+            runs=Runs(dict(steps), *ends),
+            kinds=Kinds([Kind(*kind) for kind in given["largest"]], given["more"]),
         )
 
     def text(self) -> str:

@@ -30,7 +30,7 @@ LARGE = 300
 def _soon_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "ROWS_A_STEP", 99)
     monkeypatch.setattr(Batch, "LARGE", LARGE)
-    for module in ("batch_timeline", "timeline.drawing"):
+    for module in ("batch_subject", "timeline.drawing"):
         monkeypatch.setattr(f"django_agenda.admin.{module}.DOTS_UP_TO", LARGE)
 
 
