@@ -13,7 +13,7 @@ from django.db.models import Max, Min, Sum
 from django.db.models.functions import Trim
 from django.utils import timezone
 
-from django_agenda import Agenda, Call, current, schedule, task
+from django_agenda import Agenda, Call, Rate, current, schedule, task
 from django_agenda.models import Batch, Execution, Schedule
 
 from .models import Customer, Order
@@ -155,7 +155,10 @@ def back_fill(over: timedelta = timedelta(hours=6), start: datetime | None = Non
 
 
 # limit
-@task(queue_name="mail", max_attempts=5, backoff=timedelta(seconds=5))
+LIMIT = Rate(max(1, settings.PROVIDER_LIMIT * 9 // 10), per=1)
+
+
+@task(queue_name="mail", max_attempts=5, backoff=timedelta(seconds=5), rate=LIMIT)
 def write_to(customer_id: int, subject: str) -> str:
     """Send one mail; when the provider says "later", come back later, and count no failure."""
     customer = Customer.objects.get(pk=customer_id)
