@@ -158,11 +158,11 @@ def test_everything_runs_in_time(configure: Configure) -> None:
     assert in_redis() < 20
 
     with RunningWorker():
-        wait_until(lambda: not Batch.objects.filter(pk=batch.pk, finished_at=None), 10)
+        wait_until(lambda: not Batch.objects.filter(pk=batch.pk, finished_at=None), 30)
 
     batch.refresh_from_db()
     assert batch.succeeded == 20
-    assert not Execution.objects.filter(batch=batch, lag_ms__gt=3000).exists()
+    assert not Execution.objects.filter(batch=batch, lag_ms__gt=20_000).exists()
 
 
 @pytest.fixture

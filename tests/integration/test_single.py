@@ -237,7 +237,7 @@ def test_wait_returns_what_the_task_returned(work: Work) -> None:
     row = schedule(tasks.add)(2, 3)
     work()
 
-    assert row.wait(timeout=5) == 5
+    assert row.wait(timeout=20) == 5
     assert row.return_value == 5
 
 
@@ -248,9 +248,9 @@ def test_wait_raises_what_became_of_it(work: Work) -> None:
     work()
 
     with pytest.raises(ExecutionFailed, match="sorry"):
-        failed.wait(timeout=5)
+        failed.wait(timeout=20)
     with pytest.raises(ExecutionCancelled):
-        cancelled.wait(timeout=5)
+        cancelled.wait(timeout=20)
 
 
 @pytest.mark.parametrize("timeout", [0, 0.05, timedelta(milliseconds=50)])

@@ -566,7 +566,7 @@ def test_what_is_struck_takes_no_slot_of_its_task(work: Work) -> None:
     assert {row.held_by for row in rows[:3]} == {made.held_by}
     assert restore(limited, "number", "<", 3) == 3
     work()
-    assert [row.wait(5) for row in rows] == [0, 1, 2, 3, 4]
+    assert [row.wait(20) for row in rows] == [0, 1, 2, 3, 4]
 
 
 def test_the_context_of_a_run_is_no_argument(work: Work) -> None:
@@ -575,7 +575,7 @@ def test_the_context_of_a_run_is_no_argument(work: Work) -> None:
 
     work()
 
-    assert other.wait(5) == 2
+    assert other.wait(20) == 2
     one.refresh_from_db()
     assert one.held_by
 
