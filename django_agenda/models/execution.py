@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
 
 from . import verbs
 from .batch import Batch
+from .execution_indexes import CONSTRAINTS, INDEXES
 from .execution_set import ExecutionQuerySet
-from .fields import ExactCharField, LabelsField, PayloadField, SparseIndex, SparseUnique
+from .fields import ExactCharField, LabelsField, PayloadField
 from .identity import uuid7
 from .schedule import Schedule
 
@@ -29,8 +29,8 @@ class Execution(models.Model):
     put it, `planned_offset_ms` where it was last planned to run (jitter, reschedule, respread).
     `attempts_each` is how many tries one retry() grants: what max_attempts was at first. Of a run
     of a schedule, `tick_at` is the tick (None: somebody ran it now) and `terms` what the schedule
-    asks for instead of its task. `progress_...` is what its
-    body has said by `current.progress()`, in its latest attempt.
+    asks for instead of its task. `progress_...` is what its body has said by `current.progress()`,
+    in its latest attempt.
     """
 
     class Status(models.TextChoices):
@@ -79,6 +79,8 @@ class Execution(models.Model):
     )
     position = models.PositiveIntegerField(_("position"), default=0)
     task_name = models.CharField(_("task"), max_length=255)
+    # Before the columns of any length: a list that looks for a rare worker reads that far.
+    worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     args = PayloadField(_("arguments"), default=list)
     kwargs = PayloadField(_("keyword arguments"), default=dict)
     key = ExactCharField(_("key"), max_length=255, null=True, blank=True)
@@ -133,7 +135,6 @@ class Execution(models.Model):
     max_attempts = models.PositiveIntegerField(_("max attempts"), default=1)
     attempts_each = models.PositiveIntegerField(null=True, editable=False)
     crashes = models.PositiveSmallIntegerField(_("crashes"), default=0)
-    worker = models.CharField(_("worker"), max_length=128, blank=True, default="")
     claimed_by = models.UUIDField(null=True, editable=False)
     gate = models.UUIDField(null=True, editable=False)
     moved_by = models.UUIDField(null=True, editable=False)
@@ -161,79 +162,12 @@ class Execution(models.Model):
         verbose_name = _("execution")
         verbose_name_plural = _("executions")
         ordering = ("batch", "position")
-        # Not unique=True, which on PostgreSQL brings a second index for LIKE.
-        constraints = (
-            models.UniqueConstraint(fields=("live_key",), name="agenda_exec_live_key"),
-            SparseUnique(
-                "schedule",
-                "tick_at",
-                name="agenda_exec_tick",
-                where=Q(schedule__isnull=False),
-            ),
-        )
+        constraints = CONSTRAINTS
         permissions = (
             ("view_payload", "Can see arguments, results and tracebacks"),
             ("retry_execution", "Can retry and run now"),
         )
-        indexes = (
-            models.Index(fields=("batch", "position"), name="agenda_exec_position"),
-            models.Index(
-                fields=("batch", "planned_offset_ms", "status"), name="agenda_exec_histogram"
-            ),
-            models.Index(
-                fields=("batch", "status", "planned_offset_ms"), name="agenda_exec_outcome"
-            ),
-            SparseIndex(
-                "batch",
-                "error_fingerprint",
-                name="agenda_exec_errors",
-                where=~Q(error_fingerprint=""),
-            ),
-            SparseIndex(
-                "status", "due_at", name="agenda_exec_due", where=Q(finished_at__isnull=True)
-            ),
-            # With the batch in it: otherwise SQLite takes another index, and reads all of them.
-            SparseIndex("batch", "due_at", name="agenda_exec_single", where=Q(batch__isnull=True)),
-            # For the lists of the admin: the few among many.
-            SparseIndex(
-                "status",
-                "id",
-                name="agenda_exec_trouble",
-                where=Q(status__in=("failed", "missed", "cancelled", "skipped")),
-            ),
-            SparseIndex(
-                "error_fingerprint",
-                "id",
-                name="agenda_exec_kind",
-                where=Q(error_fingerprint__gt=""),
-            ),
-            SparseIndex("lag_ms", name="agenda_exec_late", where=Q(lag_ms__gt=1000)),
-            SparseIndex("held_by", name="agenda_exec_held", where=~Q(held_by="")),
-            SparseIndex(
-                "gate",
-                "held_by",
-                "-priority",
-                "due_at",
-                name="agenda_exec_gate",
-                where=Q(gate__isnull=False),
-            ),
-            SparseIndex(
-                "moved_by", "due_at", name="agenda_exec_moved", where=Q(moved_by__isnull=False)
-            ),
-            SparseIndex("key", name="agenda_exec_key", where=Q(key__isnull=False)),
-            SparseIndex(
-                "parent", "batch", name="agenda_exec_parent", where=Q(parent__isnull=False)
-            ),
-            SparseIndex(
-                "schedule",
-                "status",
-                name="agenda_exec_schedule",
-                where=Q(schedule__isnull=False, finished_at__isnull=True),
-            ),
-            SparseIndex(
-                "callback_of", name="agenda_exec_callback", where=Q(callback_of__isnull=False)
-            ),
-        )
+        indexes = INDEXES
 
     def __str__(self) -> str:
         return self.key or f"{self.task_name} {str(self.pk)[-12:]}"
