@@ -1,6 +1,6 @@
 """Measure what policies cost, and how fast a line moves.
 
-    python -m benchmarks.policies [--database sqlite|postgres] [--count 10000]
+    python -m benchmarks.policies [--database sqlite|postgres] [--count 2000]
 
 Every task does nothing, all are due, and one worker process runs them. `none` is what the others
 are held against; `of many` are limits of which each has slots enough; `one line` is one limit of
@@ -20,7 +20,7 @@ from benchmarks.engine import prepare, running_worker, servers, show, wait_for
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
-    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=2)
     options = parser.parse_args()
     with servers(options.database):
