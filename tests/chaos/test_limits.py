@@ -21,7 +21,11 @@ from tests.sound import assert_counters_equal_rows, assert_sound
 from tests.tasks import append, lines
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.timeout(300),
+    pytest.mark.django_db(transaction=True),
+]
 
 CONTENDERS = 60
 QUICK = {"AUDIT_INTERVAL": 0.5}
@@ -47,7 +51,7 @@ def test_one_slot_under_kills_is_never_taken_twice_and_never_lost(
         leave(path)
         killed += 1
         workers[workers.index(victim)] = start_worker("--concurrency", "4", **QUICK)
-    wait_until(lambda: Batch.objects.get(pk=batch.pk).is_finished, 40)
+    wait_until(lambda: Batch.objects.get(pk=batch.pk).is_finished, 120)
 
     batch = assert_counters_equal_rows(batch)
     assert (batch.status, batch.succeeded) == ("succeeded", CONTENDERS)
@@ -62,7 +66,7 @@ def test_one_slot_under_kills_is_never_taken_twice_and_never_lost(
 
 def wait_for_more(path: str, count: int) -> None:
     wanted = len(lines(path)) + count
-    wait_until(lambda: len(lines(path)) >= wanted, 20)
+    wait_until(lambda: len(lines(path)) >= wanted, 60)
 
 
 def running_on() -> str:
