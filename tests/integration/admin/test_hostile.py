@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -22,9 +23,11 @@ from django_agenda.clock import now
 from django_agenda.models import (
     Attempt,
     Batch,
+    Digest,
     ErrorGroup,
     Execution,
     Fleet,
+    Gate,
     Operation,
     OperationPart,
     PausedQueue,
@@ -160,6 +163,8 @@ def fill(words: str) -> Rows:
             **payload,
             **waiting,
         )
+    gate = Gate.objects.create(pk=uuid4(), kind="concurrency", **texts_of(Gate, words))
+    Execution.objects.create(task_name=words[:255], held_by=Execution.NO_SLOT, gate=gate.pk)
     AttemptFactory.create(execution=failed, **texts_of(Attempt, words))
     PausedQueue.objects.create(name=words[:64])
     ErrorGroup.objects.create(pk=KIND, **texts_of(ErrorGroup, words))
@@ -206,6 +211,9 @@ def pages(client: Client, rows: Rows, words: str) -> Iterator[tuple[str, str]]:
             yield f"{address} of {query}", client.get(address, query).content.decode()
         ticked = {"action": "retry", "_selected_action": str(rows[model].pk), "index": "0"}
         yield f"{address} asks", client.post(address, ticked).content.decode()
+    in_line = Execution.objects.get(held_by=Execution.NO_SLOT)
+    address = reverse("admin:django_agenda_execution_change", args=[in_line.pk])
+    yield f"{address} in line", client.get(address).content.decode()
     plan = reverse("admin:django_agenda_batch_add")
     names = ("task", "lines", "count", "amount", "unit", "start", "strategy", "jitter", "seed")
     filled = dict.fromkeys((*names, "name", "key", "labels"), words)
@@ -237,6 +245,7 @@ def test_texts_of_others_are_never_markup(
             Worker,
             Operation,
             Strike,
+            Gate,
         )
         made += (PausedQueue, ErrorGroup, LogEntry)
         for model in made:
@@ -278,7 +287,8 @@ def test_the_vectors_are_many_and_each_is_told_from_harmless_text() -> None:
 def test_every_text_of_every_model_is_filled() -> None:
     """A text that comes later is in `fill` by itself; a model that comes later needs a line."""
     known = {Batch, Execution, Attempt, Schedule, Worker, PausedQueue, ErrorGroup, Operation}
-    known |= {Strike, Fleet, OperationPart}  # without a text that is free
+    known |= {Gate, Strike}
+    known |= {Digest, Fleet, OperationPart}  # without a text that is free
     ours = {
         model
         for model in models.Model.__subclasses__()
