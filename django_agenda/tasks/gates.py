@@ -61,7 +61,8 @@ def _as_json(value: Any) -> Any:
     try:
         return json.loads(encode_result(value))
     except (TypeError, ValueError):
-        return repr(value)  # a default may be anything
+        # Only a default can be that, and its repr may differ in every process.
+        return "the default"
 
 
 def _one_form(value: Any) -> Any:

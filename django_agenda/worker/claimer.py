@@ -17,7 +17,7 @@ from django_agenda.scheduling.miss import miss
 
 from .alarm import Alarm
 from .claim import Claim
-from .claims import Claimed, claim, refused
+from .claims import Claimed, claim
 from .hands import Hands
 from .holdings import Holdings
 from .in_hand import InHand
@@ -26,6 +26,7 @@ from .line import Line
 from .misfires import Misfires
 from .options import Options
 from .queues import Queues
+from .refused import refused
 from .trouble import BROKER, Trouble
 from .without_redis import Sight, database_now, rest
 

@@ -21,13 +21,14 @@ from django_agenda.models.transactions import in_transaction
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.hold import hold_members
-from django_agenda.scheduling.leave import leave
+from django_agenda.scheduling.leave import forget, leave
+from django_agenda.scheduling.slots import let_in
 from django_agenda.scheduling.struck import Struck, under_strikes
 from django_agenda.signals import tasks_unknown
 from django_agenda.tasks.registry import lookup
 
 from .claim import Claim, on_terms
-from .gates.judge import Judged, judge
+from .gates.judge import Judged, Passed, judge
 from .lease import Lease
 from .struck import hold_struck
 
@@ -48,6 +49,7 @@ _RETURNED = (
     "failed_stage",
     "schedule",
     "terms",
+    "gate",
 )
 _RUNNING = Execution.Status.RUNNING.value
 _SCHEDULED = Execution.Status.SCHEDULED.value
@@ -82,7 +84,7 @@ def claim(
     """Take those of these executions that wait and are due by `horizon`.
 
     `moment` and `starts` are one and the same instant, of the broker's clock and of the monotonic
-    one. What the guard refuses is left as it is: see refused().
+    one. What the guard refuses is left as it is: see refused.
     """
     connection = connections[using]
     lease = lease or Lease(worker)
@@ -104,9 +106,9 @@ def claim(
             continue
         task = on_terms(task, row[15])
         due_at = bulk.read_moment(row[8], connection)
-        wait, slot, start = (due_at - moment).total_seconds(), None, None
-        if id_ in passed:
-            wait, slot, start = passed[id_]
+        wait, slot, start = passed.get(id_) or Passed((due_at - moment).total_seconds())
+        # Those in line for a limit that its task has no more let in one after the other.
+        slot = slot or (bulk.read_id(row[16]) if row[16] else None)
         begins = starts + max(0.0, wait)
         claims.append(
             Claim._make(
@@ -129,7 +131,11 @@ def claim(
         give_back(using, worker, tokens, held_by=Execution.UNKNOWN_TASK)
         names = sorted({str(row[2]) for row in strangers})
         tasks_unknown.send_robust(Execution, names=names, count=len(strangers))
-    return Claimed(claims, len(strangers) + len(judged.moves), judged.entries)
+    entries = judged.entries
+    if judged.vacated:
+        # Apart, because whoever locks gates locks all that it needs at once.
+        entries = [*entries, *in_transaction(using, partial(let_in, using, judged.vacated))]
+    return Claimed(claims, len(strangers) + len(judged.moves), entries)
 
 
 def _claim_rows(
@@ -140,8 +146,10 @@ def _claim_rows(
     starts: float,
     horizon: datetime,
 ) -> Judged:
-    rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon))
+    vacated: set[str] = set()
+    rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon, vacated))
     judged = judge(using, rows, moment, starts)
+    judged = judged._replace(vacated=judged.vacated | vacated)
     before = Execution.status_before_claim
     moves = [(row[1], before(row[13]), _RUNNING) for row in judged.rows]
     states = counters.apply(using, counters.tally([*moves, *judged.moves]))
@@ -155,6 +163,8 @@ def _claim_rows(
 def _put_back(using: str, worker: Worker, judged: Judged, paused: set[int]) -> Judged:
     """Hold those whose batch is paused, in the claim's own transaction; return the others."""
     tokens = [(bulk.read_id(row[0]), row[5]) for row in judged.rows if row[1] in paused]
+    passed = [judged.passed[id_] for id_, _ in tokens if id_ in judged.passed]
+    forget(using, [one.start for one in passed if one.start is not None])
     entries = give_back(using, worker, tokens, held_by=Execution.BATCH_PAUSED)
     rows = [row for row in judged.rows if row[1] not in paused]
     return judged._replace(rows=rows, entries=[*judged.entries, *entries])
@@ -214,7 +224,12 @@ def _let_go(
 
 
 def return_claims(using: str, claims: Iterable[Claim]) -> list[Entry]:
-    """Give claims back, each under the incarnation that claimed it; see give_back()."""
+    """Give claims back, each under the incarnation that claimed it; see give_back().
+
+    They have not begun, so they have used up no start of a rate.
+    """
+    claims = list(claims)
+    forget(using, [one.start for one in claims if one.start is not None])
     by_lease: defaultdict[Lease, list[tuple[str, int]]] = defaultdict(list)
     for one in claims:
         by_lease[one.lease].append((one.id, one.attempt))
@@ -224,32 +239,17 @@ def return_claims(using: str, claims: Iterable[Claim]) -> list[Entry]:
     return entries
 
 
-def refused(using: str, ids: Sequence[str], moment: datetime) -> tuple[list[Entry], list[str]]:
-    """Look at ids whose claim was refused: return those that wait for later, and the expired."""
-    waiting = Execution.objects.using(using).filter(
-        pk__in=list(ids), status__in=Execution.WAITING, held_by=""
-    )
-    # MariaDB's claim passes over a row that another transaction has locked at this instant.
-    was_skipped = connections[using].vendor == "mysql"
-    later: list[Entry] = []
-    expired: list[str] = []
-    for row in waiting.only("id", "queue_name", "due_at", "priority", "expires_at"):
-        if row.expires_at is not None and row.expires_at < moment:
-            expired.append(row.pk.hex)
-        elif row.due_at > moment or was_skipped:
-            later.append(Entry(row.pk.hex, row.queue_name, due_ms(row.due_at), row.priority))
-    return later, expired
-
-
 def _take(
     using: str,
     worker: Worker,
     ids: Sequence[str],
     moment: datetime,
     horizon: datetime,
+    vacated: set[str],
     strikes: Struck,
 ) -> list[tuple[Any, ...]]:
-    free = hold_struck(using, ids, strikes)
+    free, gates = hold_struck(using, ids, strikes)
+    vacated |= gates
     if not free:
         return []
     connection = connections[using]

@@ -14,7 +14,6 @@ from django_agenda.broker.entry import Entry
 from django_agenda.clock import monotonic
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.scheduling.enqueue import enqueue
-from django_agenda.scheduling.leave import forget
 from django_agenda.signals import executions_healed
 
 from .claim import FENCED, Outcome
@@ -170,7 +169,6 @@ class Recorder(threading.Thread):
                 entries += outcome.recorded.entries
                 announce([outcome], outcome.recorded)
         fenced = [one.claim for one in outcomes if one.status == FENCED and not one.recorded]
-        forget(self._control.alias, [one.start for one in fenced if one.start is not None])
         back = return_claims(self._control.alias, fenced)
         if lost := sum(not claim.lease.is_trusted for claim in fenced):
             executions_healed.send_robust(Recorder, reason="lease was lost", count=lost)

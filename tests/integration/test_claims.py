@@ -14,8 +14,9 @@ from django_agenda.models import Attempt, Batch, Execution, Worker
 from django_agenda.scheduling.cancel import cancel
 from django_agenda.scheduling.miss import miss
 from django_agenda.worker.claim import Claim, Outcome
-from django_agenda.worker.claims import claim, give_back, refused
+from django_agenda.worker.claims import claim, give_back
 from django_agenda.worker.record import record
+from django_agenda.worker.refused import refused
 from django_agenda.worker.rescue import declare_lost, rescue
 from tests import tasks
 from tests.conftest import RedisServer

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from django_agenda import Agenda, Call, schedule
+from django_agenda import Agenda, Call, Cooldown, Debounce, schedule
 from django_agenda.clock import monotonic, now
 from django_agenda.conf import get_settings
 from django_agenda.models import Batch, Execution, Worker
+from django_agenda.policies.policies import Policies
 from django_agenda.worker.claim import Claim
 from django_agenda.worker.claims import claim, give_back
 from tests import gated_tasks as tasks
@@ -157,3 +158,24 @@ def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker:
     row = fresh(second)
     assert row.status == "scheduled"
     assert row.due_at >= moment + timedelta(seconds=0.3) + LOOKAHEAD
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        (Policies(cooldown=Cooldown(timedelta.max)), "skipped"),
+        (Policies(debounce=Debounce(timedelta.max)), "scheduled"),
+    ],
+    ids=["cooldown", "debounce"],
+)
+def test_a_window_without_end_stops_no_worker(
+    living_worker: Worker, monkeypatch: pytest.MonkeyPatch, policy: Policies, status: str
+) -> None:
+    monkeypatch.setattr(tasks.rarely, "policies", policy)
+    first, second = schedule(tasks.rarely)(), schedule(tasks.rarely)()
+    take(living_worker, first)
+
+    assert take(living_worker, second) == []
+
+    assert {fresh(first).status, fresh(second).status} & {status}
+    Execution.objects.live().cancel()

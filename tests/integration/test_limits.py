@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from django_agenda import Agenda, Call, pause_queue, resume_queue, schedule, schedule_many
+from django_agenda import (
+    Agenda,
+    Call,
+    Limit,
+    pause_queue,
+    restore,
+    resume_queue,
+    schedule,
+    schedule_many,
+    strike,
+)
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution, Gate, Worker
+from django_agenda.policies.policies import Policies
 from django_agenda.scheduling.miss import miss
 from django_agenda.scheduling.reconcile import miss_expired
 from django_agenda.scheduling.repair import reconcile
 from django_agenda.scheduling.slots import RESERVED, let_all_in
-from django_agenda.worker.claims import give_back, refused
+from django_agenda.worker.claims import give_back
+from django_agenda.worker.refused import refused
 from django_agenda.worker.rescue import rescue
 from tests import gated_tasks as tasks
 from tests.gated_tasks import most_at_once, visitors
@@ -314,6 +327,55 @@ def test_a_new_size_holds_from_the_next_claim_on(
 
     assert held(*rows, newcomer) == ["", "", WAITS, WAITS, WAITS]
     assert running
+
+
+def drain(worker: Worker, running: Any) -> list[str]:
+    """End one after the other, without a caretaker; return the ids in the order of their turns."""
+    order = []
+    while running is not None:
+        order.append(running.id)
+        end(worker, running)
+        free = Execution.objects.filter(status="scheduled", held_by="").first()
+        [running] = take(worker, free) if free is not None else [None]
+    return order
+
+
+def test_those_in_line_go_one_by_one_when_their_task_has_no_limit_any_more(
+    living_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = some(4)
+    [running] = take(living_worker, *rows)
+    monkeypatch.setattr(tasks.alone, "policies", None)
+
+    assert drain(living_worker, running) == [row.pk.hex for row in rows]
+
+
+def test_a_change_of_by_leaves_nobody_in_the_old_line(
+    living_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [schedule(tasks.one_of_each)("/dev/null", 7, number / 10) for number in range(4)]
+    [running] = take(living_worker, *rows)
+    other = Policies(concurrency=Limit(1, by="seconds"))
+    monkeypatch.setattr(tasks.one_of_each, "policies", other)
+    end(living_worker, running)
+
+    for row, behind in pairwise(rows[1:]):
+        assert len(take(living_worker, row)) == 1
+        assert held(behind) == [""]
+
+
+def test_one_that_is_struck_in_line_lets_in_the_next(living_worker: Worker) -> None:
+    rows = [schedule(tasks.alone)("/dev/null", number) for number in range(5)]
+    [running] = take(living_worker, *rows)
+    made = strike(tasks.alone, "number", "between", (1, 3))
+    end(living_worker, running)
+
+    for row in rows[1:4]:
+        assert take(living_worker, row) == []
+
+    assert held(*rows[1:]) == [made.held_by] * 3 + [""]
+    assert restore(tasks.alone, "number", "between", (1, 3)) == 3
+    assert len(take(living_worker, *rows[1:])) == 1
 
 
 def test_a_secret_is_no_part_of_the_label(living_worker: Worker) -> None:

@@ -6,11 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django_agenda import Agenda, Call, schedule_many
+import pytest
+
+from django_agenda import Agenda, Call, Rate, schedule_many
 from django_agenda.clock import monotonic, now
 from django_agenda.models import Batch, Execution, Gate, Worker
+from django_agenda.policies.policies import Policies
 from django_agenda.scheduling.leave import forget
-from django_agenda.worker.claims import claim
+from django_agenda.worker.claims import claim, return_claims
 from tests import gated_tasks as tasks
 from tests.sound import assert_counters_equal_rows
 from tests.tasks import lines
@@ -136,6 +139,39 @@ def test_what_would_begin_too_late_for_its_moment_is_given_back(living_worker: W
     assert Gate.objects.get().state["starts"] == [one.start.latest]
     forget(DEFAULT, [one.start])
     assert Gate.objects.get().state["starts"] == []
+
+
+def test_what_is_given_back_unbegun_has_used_up_no_start(living_worker: Worker) -> None:
+    [row] = some(1, tasks.seldom, customer=7)
+    claims = take(living_worker, row)
+
+    return_claims(DEFAULT, claims)
+
+    assert len(take(living_worker, row)) == 1
+
+
+def test_what_a_paused_batch_puts_back_has_used_up_no_start(living_worker: Worker) -> None:
+    batch = Agenda([Call(tasks.seldom, (7,))]).scatter(SECOND, start=now() - HOUR)
+    [row] = batch.executions.all()
+    Batch.objects.filter(pk=batch.pk).update(paused_at=now())  # and not settled yet
+    assert take(living_worker, row) == []
+    assert fresh(row).held_by == Execution.BATCH_PAUSED
+
+    batch.resume()
+
+    assert len(take(living_worker, row)) == 1
+
+
+def test_a_promise_beyond_the_end_of_time_is_at_the_end_of_time(
+    living_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages = Policies(rate=Rate(1, per=timedelta.max))
+    monkeypatch.setattr(tasks.twice_an_hour, "policies", ages)
+    first, second = some(2)
+
+    assert len(take(living_worker, first, second)) == 1
+
+    assert fresh(second).due_at.year == 9999
 
 
 def test_an_outcome_tells_when_it_really_began(living_worker: Worker) -> None:

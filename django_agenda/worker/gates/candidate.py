@@ -28,6 +28,9 @@ SCHEDULED = Execution.Status.SCHEDULED.value
 SKIPPED = Execution.Status.SKIPPED.value
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# Every zone can still show it.
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+_LATEST_US = (_LATEST - _EPOCH) // _MICROSECOND
 
 
 @dataclass(slots=True)
@@ -70,6 +73,16 @@ class Candidate:
     def skip(self, reason: str) -> None:
         """Let it end."""
         self.status, self.reason = SKIPPED, reason
+
+    @property
+    def vacated(self) -> str | None:
+        """Return the gate in whose line it was, when its task has another one by now, or none."""
+        before = bulk.read_id(self.row[16]) if self.row[16] else None
+        key = self.keys.get("concurrency")
+        # What runs without a limit keeps its old slot until it ends.
+        if key is None and self.status == RUNNING:
+            return None
+        return None if key is not None and key.id == before else before
 
     def move_of_status(self) -> tuple[int | None, str, str]:
         """Return what counters.tally() is to be told of one that did not pass."""
@@ -116,8 +129,8 @@ class Door(Protocol):
 
 
 def moment_of(us: int) -> datetime:
-    """Return the moment that is so many microseconds after 1970."""
-    return _EPOCH + timedelta(microseconds=us)
+    """Return what is so many microseconds after 1970; beyond either end of time it is that end."""
+    return _EPOCH + timedelta(microseconds=min(max(us, 0), _LATEST_US))
 
 
 def us_of(moment: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -63,12 +64,14 @@ class Judged(NamedTuple):
 
     `passed` knows those by id that had gates to pass; `moves` are the changes of status of those
     that did not, as counters.tally() takes them; `entries` are to be enqueued after the commit.
+    `vacated` are gates in whose lines some of them were, and are no more.
     """
 
     rows: list[Row]
     passed: Mapping[str, Passed] = {}
     moves: Sequence[tuple[int | None, str, str]] = ()
     entries: Sequence[Entry] = ()
+    vacated: AbstractSet[str] = frozenset()
 
 
 def judge(using: str, rows: list[Row], moment: datetime, starts: float) -> Judged:
@@ -155,6 +158,7 @@ def _judged(
         {one.id: _passed(one, moment_us) for one in found if one.status == RUNNING},
         [one.move_of_status() for one in out],
         [*let_in, *moved],
+        {one.vacated for one in found if one.vacated is not None},
     )
 
 

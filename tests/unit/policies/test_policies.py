@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from inspect import Parameter, Signature
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django_agenda import Cooldown, Debounce, Limit, Rate
 from django_agenda.tasks.gates import gates_of
 from django_agenda.tasks.task import Task
 from tests.naming import named
+
+POSITIONAL = Parameter.POSITIONAL_OR_KEYWORD
 
 
 def plain(number: int, name: str = "a") -> None: ...
@@ -117,6 +120,19 @@ def test_a_default_counts_as_given_and_names_do_not_matter() -> None:
 @pytest.mark.parametrize("args", ["[]", "[1, 2, 3]"])
 def test_arguments_that_do_not_fit_are_for_the_body_to_refuse(args: str) -> None:
     assert gate(Task(plain, concurrency=Limit(1, by="name")), args)
+
+
+def test_a_default_that_is_no_json_is_one_value_in_every_process() -> None:
+    limit = Limit(1, by="number")
+    before = gate(Task(plain, concurrency=limit), "[1]")
+    gates = []
+    for _ in range(2):
+        signature = Signature([Parameter("number", POSITIONAL, default=object())])
+        task = Task(plain, concurrency=limit)
+        task._signature = signature
+        gates.append(gate(task, "[]"))
+
+    assert gates[0] == gates[1] != before
 
 
 def test_one_of_any_keyword_arguments_can_be_the_value() -> None:
