@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from django_agenda import Agenda, Call, Cooldown, Debounce, schedule
+from django_agenda import Agenda, Call, Cooldown, Debounce, Rate, schedule
 from django_agenda.clock import monotonic, now
 from django_agenda.conf import get_settings
 from django_agenda.models import Batch, Execution, Worker
@@ -178,4 +178,60 @@ def test_a_window_without_end_stops_no_worker(
     assert take(living_worker, second) == []
 
     assert {fresh(first).status, fresh(second).status} & {status}
+    Execution.objects.live().cancel()
+
+
+def chosen_and_put_off(worker: Worker) -> Execution:
+    row = schedule(tasks.settle_first)("/dev/null", 7, 1)
+    assert take(worker, row) == []
+    return row
+
+
+@pytest.mark.parametrize(
+    "put_away",
+    [
+        lambda row: row.pause(),
+        lambda row: row.reschedule(by=HOUR),
+        lambda row: row.reschedule(at=now() + HOUR),
+    ],
+    ids=["paused", "an hour later", "in an hour"],
+)
+def test_a_chosen_one_that_was_put_away_does_not_silence_the_next(
+    living_worker: Worker, put_away: Any
+) -> None:
+    first = chosen_and_put_off(living_worker)
+    assert put_away(first)
+
+    second = schedule(tasks.settle_first)("/dev/null", 7, 2)
+    take(living_worker, second)
+    assert fresh(second).status == "scheduled"
+
+    soon = fresh(second).due_at
+    assert [one.id for one in take(living_worker, second, moment=soon)] == [second.pk.hex]
+    assert fresh(first).status == "scheduled"
+    Execution.objects.live().cancel()
+
+
+def test_the_last_that_came_runs_though_its_forerunner_waited_for_its_rate(
+    living_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Policies(debounce=Debounce(0.3, keep="last"), rate=Rate(1, per=HOUR))
+    monkeypatch.setattr(tasks.rarely, "policies", both)
+    start = now()
+    zeroth, first, second = (
+        schedule(tasks.rarely, at=start + HOUR * hours)() for hours in (-2, -1, 0)
+    )
+    take(living_worker, zeroth, moment=start)
+    [started] = take(living_worker, zeroth, moment=fresh(zeroth).due_at)
+    take(living_worker, first, moment=now())
+    assert take(living_worker, first, moment=fresh(first).due_at) == []  # its rate puts it off
+    promised = fresh(first).due_at
+    assert promised > start + HOUR / 2
+
+    take(living_worker, second, moment=promised - timedelta(seconds=0.1))
+    assert take(living_worker, first, moment=promised) == []
+
+    assert fresh(first).status == "skipped"
+    assert fresh(second).status == "scheduled"
+    end(living_worker, started)
     Execution.objects.live().cancel()

@@ -6,16 +6,18 @@ put off by LOOKAHEAD more, and starts as soon as it is claimed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Q
 
 from django_agenda.conf import get_settings
 from django_agenda.models.execution import Execution
 
 from .book import Book
-from .candidate import Candidate, of
+from .candidate import Candidate, of, us_of
 
 _KIND = "debounce"
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,12 +30,8 @@ class Debounces:
         self._book = book
         self._moment_us = moment_us
         self._ahead_us = get_settings().LOOKAHEAD // _MICROSECOND
-        states = [book.gate(one.keys[_KIND].id).state for one in found if _KIND in one.keys]
-        chosen = {UUID(state["id"]) for state in states if state and not state["ran"]}
-        self._alive: set[str] = set()
-        if chosen:
-            rows = Execution.objects.using(using).filter(pk__in=chosen, status__in=Execution.LIVE)
-            self._alive = {id_.hex for id_ in rows.values_list("pk", flat=True)}
+        gates = {one.keys[_KIND].id for one in found if _KIND in one.keys}
+        self._alive = self._look(using, {id_: book.gate(id_).state for id_ in gates})
 
     def lets(self, one: Candidate) -> bool:
         """See Door. A retry passes, and so does what had started and was given back."""
@@ -50,7 +48,8 @@ class Debounces:
             return False
         reason = f"Skipped by its debounce{of(key)}: "
         waits = state and not state["ran"] and state["id"] in self._alive
-        if waits and one.moved_by == key.id:
+        # Whoever was put off by its rate was chosen before that.
+        if waits and one.moved_by is not None:
             one.skip(f"{reason}a later one runs")
             return False
         until = one.starts_us + one.policies.debounce.settle_us
@@ -67,6 +66,27 @@ class Debounces:
         key = one.keys.get(_KIND)
         if key is not None and one.is_first_try:
             self._choose(key.id, {**self._book.gate(key.id).state, "ran": True})
+
+    def _look(self, using: str, states: Mapping[str, Any]) -> set[str]:
+        """Return which of the chosen ones will run soon: none that is held, or was moved away."""
+        chosen = {
+            UUID(state["id"]): (UUID(gate), state["until"] + self._ahead_us)
+            for gate, state in states.items()
+            if state and not state["ran"]
+        }
+        if not chosen:
+            return set()
+        rows = Execution.objects.using(using).filter(
+            Q(status=Execution.Status.RUNNING)
+            | Q(status__in=Execution.WAITING, held_by__in=Execution.UNASKED),
+            pk__in=chosen,
+        )
+        alive = set()
+        for id_, moved_by, due_at in rows.values_list("pk", "moved_by", "due_at"):
+            gate, latest = chosen[id_]
+            if moved_by != gate or us_of(due_at) <= latest:
+                alive.add(id_.hex)
+        return alive
 
     def _choose(self, gate: str, state: dict[str, Any]) -> None:
         self._book.change(gate, state=state)
