@@ -68,6 +68,22 @@ def test_what_was_given_back_may_start_after_all(living_worker: Worker) -> None:
     assert len(take(living_worker, row)) == 1
 
 
+@pytest.mark.parametrize("then", ["cancel", "pause"])
+def test_what_was_given_back_and_never_began_has_not_started_the_cooldown(
+    living_worker: Worker, then: str
+) -> None:
+    first, second, third = (schedule(tasks.rarely)() for _ in range(3))
+    [claimed] = take(living_worker, first)
+    give_back(DEFAULT, living_worker, [(claimed.id, claimed.attempt)])
+    getattr(first, then)()
+
+    assert [one.id for one in take(living_worker, second)] == [second.pk.hex]
+
+    assert take(living_worker, third) == []
+    assert fresh(third).status == "skipped"
+    Execution.objects.filter(pk=first.pk).cancel()
+
+
 def test_who_waits_for_a_slot_has_not_started_the_cooldown(living_worker: Worker) -> None:
     other, first = schedule(tasks.rarely_each)(1), schedule(tasks.rarely_each)(2)
     take(living_worker, other, first)

@@ -95,7 +95,7 @@ def judge(using: str, rows: list[Row], moment: datetime, starts: float) -> Judge
     _recall(using, found)
     slots, rates = Slots(using, book, found, written_at), Rates(using, book, found)
     debounces = Debounces(using, book, found, present_us)
-    doors: Sequence[Door] = (Cooldowns(book), debounces, rates, slots)
+    doors: Sequence[Door] = (Cooldowns(using, book, found), debounces, rates, slots)
     for one in found:
         if all(door.lets(one) for door in doors):
             for door in doors:
