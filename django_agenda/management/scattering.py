@@ -34,7 +34,10 @@ def read_agenda(stream: IO[str], task: str | None, count: int | None) -> Agenda:
         deque(first, maxlen=0)
         count = first.read
         stream.seek(0)
-    return Agenda(iter(CallLines(stream, task)), count=count)
+    try:
+        return Agenda(iter(CallLines(stream, task)), count=count)
+    except ValueError as error:
+        raise CommandError(f"{error}\nNothing was written.") from error
 
 
 def scattered(agenda: Agenda, over: timedelta, **options: Any) -> str:

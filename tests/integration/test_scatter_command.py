@@ -164,6 +164,8 @@ def test_a_dry_run_shows_when_and_writes_nothing(tmp_path: Path) -> None:
         (["--over", "soon"], "such as 50m"),
         (["--over", "1h", "--start", "2030-01-31T09:00"], "with its offset"),
         (["--over", "1h", "--jitter", "5"], "must be a number and one of"),
+        (["--over", "1h", "--count", "-1"], "needs a 'count' of its calls, not -1"),
+        (["--over", "1h", "--count", "99999999999"], "'count' must be less than 2**31"),
         (["--over", "1h", "--priority", "500"], "'priority' must be from -100 to 100"),
         ([], "--over"),
     ],
@@ -176,6 +178,13 @@ def test_what_is_wrong_with_an_option_is_said(
 
     assert words in str(raised.value)
     assert not Batch.objects.exists()
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    path.write_text(json.dumps(call(1, 2)), encoding="utf-8-sig")
+
+    assert "1 executions" in run(str(path), "--over", "1h", "--dry-run")
 
 
 def test_a_file_that_is_missing_or_no_text_is_a_sentence(tmp_path: Path) -> None:

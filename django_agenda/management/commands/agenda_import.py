@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.connection import ConnectionDoesNotExist
 
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.management.database import in_a_sentence
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         names = dict(pair(one) if isinstance(one, str) else one for one in given)
         more = {"applies": options["apply"], "disabled": options["disabled"]}
         with in_a_sentence(using), transaction.atomic(using):
-            connection = connections[options["database"]]
+            connection = _connection(options["database"])
             found = [
                 one
                 for source in options["sources"] or _READERS
@@ -75,6 +77,13 @@ class Command(BaseCommand):
             self.stdout.write("Stop the old scheduler, or both will run them.")
         if counts[LEFT]:
             sys.exit(1)
+
+
+def _connection(name: str) -> BaseDatabaseWrapper:
+    try:
+        return connections[name]
+    except ConnectionDoesNotExist as error:
+        raise CommandError(f"--database: {error}") from error
 
 
 def _in_redis(url: str | None) -> list[Found | Left]:

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         source: Any = nullcontext(sys.stdin)
         try:
             if file != "-":
-                source = Path(file).open(encoding="utf-8")  # noqa: SIM115
+                source = Path(file).open(encoding="utf-8-sig")  # noqa: SIM115
             with source as stream:
                 if dry_run or options["count"] is None:
                     with rewindable(stream) as text:

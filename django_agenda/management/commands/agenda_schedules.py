@@ -31,7 +31,7 @@ class Command(BaseCommand):
         using = router.db_for_write(Schedule)
         with in_a_sentence(using):
             found = _chosen(Schedule.objects.using(using), options["which"])
-            found = found.labelled(*options["label"])
+            found = _labelled(found, options["label"])
             self.stdout.write("\n".join(self._lines(action, found)))
 
     def _lines(self, action: str, found: ScheduleQuerySet) -> list[str]:
@@ -48,9 +48,24 @@ def _chosen(schedules: ScheduleQuerySet, which: list[str]) -> ScheduleQuerySet:
         return schedules.all()
     keys: set[int] = set()
     for one in which:
-        same = schedules.filter(pk=int(one)) if one.isdecimal() else schedules.filter(name=one)
-        found = set(same.values_list("pk", flat=True))
+        # A name may look like a number.
+        found = _keys(schedules.filter(pk=int(one))) if one.isdecimal() else set()
+        found = found or _keys(schedules.filter(name=one))
         if not found:
             raise CommandError(f"There is no schedule {one!r}.")
         keys |= found
     return schedules.filter(pk__in=keys)
+
+
+def _keys(schedules: ScheduleQuerySet) -> set[int]:
+    return set(schedules.values_list("pk", flat=True))
+
+
+def _labelled(schedules: ScheduleQuerySet, labels: list[str]) -> ScheduleQuerySet:
+    try:
+        found = schedules.labelled(*labels)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    if labels and not found.exists():
+        raise CommandError(f"There is no such schedule with the labels {', '.join(labels)}.")
+    return found

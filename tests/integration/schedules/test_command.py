@@ -70,3 +70,13 @@ def test_it_wants_to_know_which_and_names_what_is_not_there() -> None:
         said("run", "zzz")
     with pytest.raises(CommandError, match="There is no schedule '77'"):
         said("run", "77")
+    with pytest.raises(CommandError, match="no such schedule with the labels nightly"):
+        said("run", label=["nightly"])
+    with pytest.raises(CommandError, match="No label holds a NUL"):
+        said("list", label=["\0"])
+
+
+def test_a_name_may_look_like_a_number() -> None:
+    Schedule.objects.interval(tasks.nothing, HOUR, name="2030")
+
+    assert said("disable", "2030") == "1 disabled\n"

@@ -212,6 +212,11 @@ def test_a_map_that_is_none_is_refused() -> None:
         call_command("agenda_import", "--map", "old")
 
 
+def test_a_database_that_there_is_not_is_a_sentence() -> None:
+    with pytest.raises(CommandError, match="--database: The connection 'nowhere' doesn't exist"):
+        call_command("agenda_import", database="nowhere")
+
+
 def queued(**more: Any) -> dict[str, Any]:
     return {
         "name": None,
