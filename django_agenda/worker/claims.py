@@ -223,13 +223,14 @@ def _let_go(
     ]
 
 
-def return_claims(using: str, claims: Iterable[Claim]) -> list[Entry]:
+def return_claims(using: str, claims: Iterable[Claim], *, have_begun: bool = False) -> list[Entry]:
     """Give claims back, each under the incarnation that claimed it; see give_back().
 
-    They have not begun, so they have used up no start of a rate.
+    Unless they have begun, they have used up no start of a rate.
     """
     claims = list(claims)
-    forget(using, [one.start for one in claims if one.start is not None])
+    if not have_begun:
+        forget(using, [one.start for one in claims if one.start is not None])
     by_lease: defaultdict[Lease, list[tuple[str, int]]] = defaultdict(list)
     for one in claims:
         by_lease[one.lease].append((one.id, one.attempt))

@@ -186,9 +186,9 @@ class WorkerProcess:
         code = self._crew.code
         if self._hands.held:
             code = INTERRUPTED
-            bodies = self._crew.interrupt()
+            self._let_go(bodies := self._crew.interrupt(), have_begun=True)
             self._given_back = len(bodies)
-            self._let_go(bodies + self._in_hand.let_go(self._crew.empty()))
+            self._let_go(self._in_hand.let_go(self._crew.empty()))
         else:
             self._crew.join(1.0)
         self._end_parts()
@@ -220,10 +220,10 @@ class WorkerProcess:
         self._pulse.stop()
         self._safely(self._heart.stop)
 
-    def _let_go(self, claims: list[Claim]) -> None:
+    def _let_go(self, claims: list[Claim], *, have_begun: bool = False) -> None:
         """Give claims back, so that another worker can run them at once."""
         self._hands.put_down(len(claims))
-        self._safely(lambda: enqueue(return_claims(self._using, claims)))
+        self._safely(lambda: enqueue(return_claims(self._using, claims, have_begun=have_begun)))
         self._holdings.drop(claims)
 
     def _safely(self, step: Callable[[], object]) -> None:

@@ -150,6 +150,16 @@ def test_what_is_given_back_unbegun_has_used_up_no_start(living_worker: Worker) 
     assert len(take(living_worker, row)) == 1
 
 
+def test_a_body_that_is_given_back_while_it_runs_has_started(living_worker: Worker) -> None:
+    [row] = some(1, tasks.seldom, customer=7)
+    claims = take(living_worker, row)
+
+    return_claims(DEFAULT, claims, have_begun=True)
+
+    assert take(living_worker, row) == []
+    assert fresh(row).due_at > now() + HOUR / 2
+
+
 def test_what_a_paused_batch_puts_back_has_used_up_no_start(living_worker: Worker) -> None:
     batch = Agenda([Call(tasks.seldom, (7,))]).scatter(SECOND, start=now() - HOUR)
     [row] = batch.executions.all()
