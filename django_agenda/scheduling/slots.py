@@ -104,8 +104,10 @@ def busy(using: str, gates: Sequence[UUID], apart_from: Sequence[str] = ()) -> M
 def in_line(using: str, gate: UUID, count: int) -> list[InLine]:
     """Return the first that wait for a slot of a locked gate."""
     paused = PausedQueue.objects.using(using).values("name")
-    # It may have been given another moment since.
-    due = _waiting(using, gate).filter(due_at__lte=now() + SOON)
+    moment = now()
+    # It may have been given another moment since, or have expired: no claim would take it.
+    unexpired = Q(expires_at=None) | Q(expires_at__gte=moment)
+    due = _waiting(using, gate).filter(unexpired, due_at__lte=moment + SOON)
     rows = due.exclude(queue_name__in=paused)
     found = rows.order_by("-priority", "due_at", "pk").values_list("pk", "priority", "due_at")
     return [

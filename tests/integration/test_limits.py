@@ -277,6 +277,22 @@ def test_a_row_that_waits_for_a_slot_expires(living_worker: Worker) -> None:
     assert miss(DEFAULT, [first.pk.hex], now()) == 0
 
 
+def test_one_that_has_expired_in_line_keeps_nobody_behind_it_waiting(
+    living_worker: Worker,
+) -> None:
+    first, second, third = some(3)
+    [running] = take(living_worker, first, second, third)
+    Execution.objects.filter(pk=second.pk).update(expires_at=now() - timedelta(seconds=1))
+
+    assert end(living_worker, running) == [third.pk.hex]
+
+    [running] = take(living_worker, third)
+    assert end(living_worker, running) == []
+    assert miss_expired(DEFAULT) == 1
+    assert let_all_in(DEFAULT) == 0
+    assert not Gate.objects.filter(waiting_since__isnull=False).exists()
+
+
 def test_those_of_a_paused_queue_are_passed_over(living_worker: Worker) -> None:
     first, second, third = some(3)
     Execution.objects.filter(pk=second.pk).update(queue_name="mail")
