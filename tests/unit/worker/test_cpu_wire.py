@@ -3,8 +3,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django_agenda.broker.entry import Entry
-from django_agenda.clock import now
+from django_agenda.clock import monotonic, now
 from django_agenda.models import Worker
+from django_agenda.scheduling.leave import Start
 from django_agenda.tasks.reached import Reached
 from django_agenda.worker.claim import Claim, Outcome, Recorded
 from django_agenda.worker.cpu_wire import pack_claim, pack_outcome, unpack_claim, unpack_outcome
@@ -38,6 +39,15 @@ def test_a_claim_arrives_as_it_was() -> None:
     assert claim.lease.worker == CLAIM.lease.worker
     assert claim.lease.worker.name == "w"
     assert claim.lease.is_trusted
+
+
+def test_a_body_that_is_late_for_its_rate_is_late_in_the_other_process_as_well() -> None:
+    late = CLAIM._replace(starts=monotonic() - 2, start=Start("0" * 32, 5, 1_000_000))
+    early = late._replace(starts=monotonic() + 60)
+
+    assert unpack_claim(pack_claim(late)).start == late.start
+    assert not unpack_claim(pack_claim(late)).may_start
+    assert unpack_claim(pack_claim(early)).may_start
 
 
 def test_an_outcome_arrives_as_it_was() -> None:
