@@ -18,6 +18,13 @@ from .change import Changed, Ids, carry_out, with_moments
 from .hold import WAITING
 
 _COLUMNS = ("id", "due_at", "expires_at", "planned_offset_ms")
+_IN_LINE = f"e.held_by = '{Execution.NO_SLOT}'"
+_CHANGES = {
+    **{name: f"x.{name}" for name in _COLUMNS[1:]},
+    # Who waits for a slot comes back at the new moment like any other, and to the millisecond.
+    "gate": f"CASE WHEN {_IN_LINE} THEN NULL ELSE e.gate END",
+    "held_by": f"CASE WHEN {_IN_LINE} THEN '' ELSE e.held_by END",
+}
 _MILLISECOND = timedelta(milliseconds=1)
 
 Moments = Iterator[datetime] | timedelta
@@ -35,8 +42,8 @@ def move(using: str, ids: Ids, moments: Moments, *, before: datetime | None = No
     """Give each of these that waits its moment; a timedelta is added to what each has.
 
     What expires does so as long after its new moment. `planned_offset_ms` follows, for this is a
-    new plan; `slot_offset_ms` stays. Held ones stay held, and are not told to the broker. With
-    `before` only those are moved that are due before that.
+    new plan; `slot_offset_ms` stays. Held ones stay held, and are not told to the broker; who waits
+    for a slot leaves its line. With `before` only those are moved that are due before that.
     """
     return carry_out(using, with_moments(ids, moments), partial(_move, using, before))
 
@@ -77,7 +84,7 @@ def _move(
         Execution,
         _COLUMNS,
         sorted(rows),
-        changes={name: f"x.{name}" for name in _COLUMNS[1:]},
+        changes=_CHANGES,
         guard=WAITING if before is None else f"{WAITING} AND e.due_at < %s",
         guard_params=[] if before is None else [bulk.moment_text(before, connection)],
         returning=("id", "queue_name", "due_at", "priority", "status", "held_by"),

@@ -20,6 +20,7 @@ from django_agenda import (
     schedule_many,
     strike,
 )
+from django_agenda.broker.connection import client
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution, Gate, Worker
 from django_agenda.policies.policies import Policies
@@ -32,7 +33,7 @@ from django_agenda.worker.refused import refused
 from django_agenda.worker.rescue import rescue
 from tests import gated_tasks as tasks
 from tests.gated_tasks import most_at_once, visitors
-from tests.sound import assert_counters_equal_rows
+from tests.sound import assert_counters_equal_rows, ids_in_redis
 from tests.waiting import wait_until
 
 from .conftest import RunningWorker, Work
@@ -318,17 +319,32 @@ def test_those_in_line_are_no_drift(living_worker: Worker) -> None:
     assert (report.missing, report.expired, report.drifts) == (0, 0, [])
 
 
-def test_one_in_line_that_is_given_another_moment_keeps_no_slot_until_then(
+def test_one_in_line_that_is_given_another_moment_leaves_the_line_until_then(
     living_worker: Worker, work: Work
 ) -> None:
     first, second = some(2)
     [running] = take(living_worker, first, second)
     second.reschedule(at=now() + timedelta(hours=1))
+    assert held(second) == [""]
+    assert second.pk in ids_in_redis(client())
 
     assert end(living_worker, running) == []
+    assert let_all_in(DEFAULT) == 0
     assert work() == 0  # a burst does not wait for it either
     second.reschedule(at=now())
-    assert let_all_in(DEFAULT) == 1
+    work()
+    assert Execution.objects.get(pk=second.pk).status == "succeeded"
+
+
+def test_one_in_line_that_is_run_now_joins_the_line_again(living_worker: Worker) -> None:
+    rows = some(3)
+    [running] = take(living_worker, *rows)
+    assert rows[1].reschedule(at=now())
+
+    assert take(living_worker, rows[1]) == []
+
+    assert held(*rows) == ["", WAITS, WAITS]
+    assert end(living_worker, running) == [rows[2].pk.hex]
 
 
 def test_a_new_size_holds_from_the_next_claim_on(
