@@ -1,15 +1,16 @@
 """What happened, for others to hear.
 
 All are sent with `send_robust` after the fact is stored: a receiver that raises changes nothing.
-The sender of execution signals is the Execution class, of batch signals the Batch class.
+The sender of execution signals is the Execution class, of batch signals the Batch class. Except
+for that of `batch_scattered`, the rows know little but their id, and are read when they are used.
 
     batch_scattered       batch
-    batch_finished        batch_id, status
+    batch_finished        batch, batch_id, status
     batch_paused          batch_id, reason (empty when somebody paused it)
     execution_scheduled   entries: the broker entries of one chunk that Redis has taken
-    execution_started     claim (id, task_name, attempt ...), worker
-    execution_retried     outcome, due_at
-    execution_finished    outcome: id, status, error_class ...
+    execution_started     execution, claim (id, task_name, attempt ...), worker
+    execution_retried     execution, outcome, due_at
+    execution_finished    execution, outcome: id, status, error_class ...
     broker_refused        error, count: a chunk that Redis did not take
     trouble_began         part ("broker", "database" or "worker"), error: at the first failure
     trouble_ended         part, seconds: how long it lasted

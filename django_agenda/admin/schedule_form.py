@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.schedule import Schedule
-from django_agenda.policies.terms import Terms
 from django_agenda.scheduling.definition import Definition, read_definition
 from django_agenda.tasks.payload import decode
 from django_agenda.tasks.registry import registered, resolve
@@ -126,7 +125,7 @@ class ScheduleForm(forms.Form):
             options = _options(given)
             if self._schedule is not None:
                 # There is no field for it.
-                options["backoff"] = Terms.unpack(self._schedule.terms).backoff
+                options["backoff"] = self._schedule.backoff
             self.definition = read_definition(given["task"], *self._rule(given), options)
         except (TypeError, ValueError) as error:
             self.add_error(self._blamed(str(error)), str(error))

@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
+from django_agenda.policies.terms import Terms
 from django_agenda.tasks.registry import lookup
+from django_agenda.timing.backoff import Exponential
 from django_agenda.timing.cron import Cron
 from django_agenda.timing.recurrence import Interval, Once, Rule
 
@@ -134,6 +136,21 @@ class Schedule(models.Model):
         tick = self.rule.after(moment)
         is_over = tick is None or (self.ends_at is not None and tick > self.ends_at)
         return None if is_over else tick
+
+    @property
+    def timeout(self) -> timedelta | None:
+        """Return the time-out of its runs; None leaves it to the task."""
+        return Terms.unpack(self.terms).timeout
+
+    @property
+    def backoff(self) -> timedelta | Exponential | None:
+        """Return how long its runs wait between tries; None leaves it to the task."""
+        return Terms.unpack(self.terms).backoff
+
+    @property
+    def over(self) -> timedelta | None:
+        """Return over which time the agenda of a run is scattered; None: it has no agenda."""
+        return Terms.unpack(self.terms).over
 
     @property
     def is_used_up(self) -> bool:

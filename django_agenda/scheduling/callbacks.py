@@ -14,6 +14,7 @@ from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.batch import Batch
 from django_agenda.models.counters import BatchState
+from django_agenda.models.unread import unread
 from django_agenda.signals import batch_finished
 from django_agenda.tasks.registry import lookup
 
@@ -44,7 +45,7 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
     trip(using, states)
     entries: list[Entry] = []
     if finished := [state for state in states if state.is_finished]:
-        transaction.on_commit(partial(_announce, finished), using=using)
+        transaction.on_commit(partial(_announce, using, finished), using=using)
     for state in states:
         owed = _owed(state)
         if not owed:
@@ -61,9 +62,10 @@ def fire(using: str, states: Sequence[BatchState]) -> list[Entry]:
     return entries
 
 
-def _announce(states: Sequence[BatchState]) -> None:
+def _announce(using: str, states: Sequence[BatchState]) -> None:
     for state in states:
-        batch_finished.send_robust(Batch, batch_id=state.id, status=state.status)
+        batch = unread(Batch, using, {"id": state.id})
+        batch_finished.send_robust(Batch, batch=batch, batch_id=state.id, status=state.status)
 
 
 def _owed(state: BatchState) -> dict[int, str]:

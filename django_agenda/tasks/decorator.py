@@ -31,8 +31,20 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Register a module-level function as a task, as `@task` or `@task(queue_name="mail", ...)`.
 
     Raises ValueError for a function that no other process could find, and ValueError or
-    TypeError naming the option that is wrong.
+    TypeError naming the option that is wrong. What is a task already stays what it is; options
+    belong on the `@task` that is below `@every` and `@cron`.
     """
     if function is None:
-        return lambda decorated: register(Task(decorated, **options))
-    return register(Task(function, **options))
+        return lambda decorated: _made(decorated, options)
+    return _made(function, options)
+
+
+def _made(decorated: Callable[..., Any], options: dict[str, Any]) -> Task[..., Any]:
+    if not isinstance(decorated, Task):
+        return register(Task(decorated, **options))
+    if options:
+        raise ValueError(
+            f"{decorated.name} is a task already: give the options to its first decorator, which is"
+            " below @every and @cron"
+        )
+    return decorated

@@ -12,6 +12,7 @@ from django_agenda.agenda import Agenda
 from django_agenda.exceptions import OutsideTask
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.unread import unread
 from django_agenda.tasks.context import Context
 from django_agenda.tasks.payload import decode
 from django_agenda.tasks.reached import Reached
@@ -42,14 +43,14 @@ class ClaimContext(Context):
     def execution(self) -> Execution:
         """Build it of what the claim has read, without a statement."""
         if self._execution is None:
-            self._execution = _unread(Execution, _values(self.claim))
+            self._execution = execution_of(self.claim)
         return self._execution
 
     @property
     def batch(self) -> Batch | None:
         """Read it; in an event loop, where nothing can be read, only its id is known."""
         if self._batch is None and self.claim.batch_id is not None:
-            batch: Batch = _unread(Batch, {"id": self.claim.batch_id})
+            batch = unread(Batch, router.db_for_write(Batch), {"id": self.claim.batch_id})
             if not _in_event_loop():
                 batch.refresh_from_db()
             self._batch = batch
@@ -83,6 +84,11 @@ class ClaimContext(Context):
         return self._agenda.scatter(over=over, name=self.task_name, key=f"tick {self.id}")
 
 
+def execution_of(claim: Claim) -> Execution:
+    """Return the row as it was claimed, without a statement; the rest is read when it is used."""
+    return unread(Execution, router.db_for_write(Execution), _values(claim))
+
+
 def _values(claim: Claim) -> dict[str, Any]:
     return {
         "id": UUID(claim.id),
@@ -102,12 +108,6 @@ def _values(claim: Claim) -> dict[str, Any]:
         "crashes": claim.crashes,
         "schedule_id": claim.schedule_id,
     }
-
-
-def _unread(model: Any, values: dict[str, Any]) -> Any:
-    """Return a row of which only these columns are known; the others are read when used."""
-    names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
-    return model.from_db(router.db_for_write(model), names, [values[name] for name in names])
 
 
 def _in_event_loop() -> bool:

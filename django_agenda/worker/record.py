@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
-from django.db import DataError, Error, IntegrityError, connections
+from django.db import DataError, Error, IntegrityError, connections, router
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
@@ -17,6 +18,7 @@ from django_agenda.models import bulk, counters, errors
 from django_agenda.models.attempt import Attempt
 from django_agenda.models.execution import Execution
 from django_agenda.models.transactions import in_transaction
+from django_agenda.models.unread import unread
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.callbacks import fire
 from django_agenda.scheduling.grant import grant
@@ -158,15 +160,20 @@ def _grant_tries(using: str, ids: Collection[str]) -> None:
 
 def announce(outcomes: Sequence[Outcome], recorded: Recorded) -> None:
     """Send the signals of what was stored."""
+    if not any(one.has_listeners(Execution) for one in (execution_finished, execution_retried)):
+        return
+    using = router.db_for_write(Execution)
     for outcome in outcomes:
         if outcome.claim.id not in recorded.taken:
             continue
         if outcome.claim.id in recorded.cancelled:
             outcome = replace(outcome, status=_CANCELLED, retry_at=None)  # noqa: PLW2901
+        row = unread(Execution, using, {"id": UUID(outcome.claim.id)})
         if outcome.retry_at is None:
-            execution_finished.send_robust(Execution, outcome=outcome)
+            execution_finished.send_robust(Execution, execution=row, outcome=outcome)
         else:
-            execution_retried.send_robust(Execution, outcome=outcome, due_at=outcome.retry_at)
+            due_at = outcome.retry_at
+            execution_retried.send_robust(Execution, execution=row, outcome=outcome, due_at=due_at)
 
 
 def unstorable(outcome: Outcome, error: Exception) -> Outcome:

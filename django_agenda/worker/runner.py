@@ -24,6 +24,7 @@ from django_agenda.tasks.payload import decode, encode_result
 from django_agenda.tasks.secrets import without
 
 from .claim import FENCED, Claim, Outcome
+from .context import execution_of
 from .deadline import Deadlines
 from .description import described, is_kind, secrets_in, shown
 from .together import run_together, tidy
@@ -150,7 +151,9 @@ def _once(call: Callable[[], object]) -> Callable[[], None]:
 
 
 def _start(claim: Claim, worker_name: str) -> tuple[datetime, float]:
-    execution_started.send_robust(Execution, claim=claim, worker=worker_name)
+    if execution_started.has_listeners(Execution):
+        row = execution_of(claim)
+        execution_started.send_robust(Execution, execution=row, claim=claim, worker=worker_name)
     return now(), monotonic()
 
 

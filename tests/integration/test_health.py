@@ -164,6 +164,8 @@ def test_an_error_in_the_middle_is_a_finding(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_limit_needs_a_unit() -> None:
     with pytest.raises(CommandError):
         call_command("agenda_health", "--max-lateness=60")
+    with pytest.raises(CommandError):
+        call_command("agenda_health", max_lateness=60)
 
 
 def test_findings_speak_the_language_of_who_asks_and_the_command_english(

@@ -63,9 +63,9 @@ def pruned(rules: Rules, **options: Any) -> Counter[str]:
     return sum(prune("default", rules, **options), Counter())
 
 
-def command(*options: str) -> str:
+def command(*options: str, **given: Any) -> str:
     out = StringIO()
-    call_command("agenda_prune", *options, stdout=out)
+    call_command("agenda_prune", *options, stdout=out, **given)
     return out.getvalue().strip()
 
 
@@ -284,6 +284,14 @@ def test_the_command_takes_ages_and_statuses() -> None:
     assert said == f"pruned  {batch.failed}  failed"
     assert not batch.executions.filter(status="failed").exists()
     assert batch.executions.exists()
+
+
+def test_code_gives_ages_and_statuses_as_texts_too() -> None:
+    ended_single()
+
+    assert command(older_than="0s", status="succeeded") == "pruned  1  succeeded"
+    with pytest.raises(CommandError, match="--older-than: must be a number and one of"):
+        command(older_than="30")
 
 
 def test_the_command_says_when_there_is_nothing() -> None:

@@ -84,6 +84,20 @@ def test_the_window_is_read_in_every_usual_way(over: str, seconds: float, tmp_pa
     assert Batch.objects.get().over == timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize("over", ["50m", 3000, timedelta(minutes=50)])
+def test_code_gives_what_the_command_line_says(over: Any, tmp_path: Path) -> None:
+    path = written(tmp_path, call(1, 2), call(1, 2))
+
+    run(path, over=over, start="2020-01-31T09:00Z", jitter="1s", label="nightly")
+
+    batch = Batch.objects.get()
+    assert (batch.over, batch.jitter) == (timedelta(minutes=50), timedelta(seconds=1))
+    assert batch.start == datetime(2020, 1, 31, 9, tzinfo=UTC)
+    assert batch.labels == ["nightly"]
+    with pytest.raises(CommandError, match="--jitter: must be a number and one of"):
+        run(path, over=over, jitter="long")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

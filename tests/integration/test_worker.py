@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 
-from django_agenda import Agenda, Call, schedule, schedule_many
+from django_agenda import Agenda, Call, schedule, schedule_many, signals
 from django_agenda.clock import now
 from django_agenda.models import Attempt, Batch, Execution, Worker
 from django_agenda.signals import batch_finished, execution_finished
@@ -629,6 +629,37 @@ def test_the_end_of_a_batch_is_told_once_however_it_ends(work: Work) -> None:
 
     wanted = [(good.pk, "succeeded"), (missed.pk, "failed"), (empty.pk, "succeeded")]
     assert sorted(told) == sorted(wanted)
+
+
+def test_signals_carry_the_row_that_they_are_about(work: Work) -> None:
+    told: list[tuple[str, Any, str]] = []
+    heard: list[tuple[Any, Any]] = []
+    for name in ("execution_started", "execution_retried", "execution_finished", "batch_finished"):
+
+        def hear(name: str = name, **about: Any) -> None:
+            row = about.get("execution") or about["batch"]
+            told.append((name, row, row.status))
+
+        signal = getattr(signals, name)
+        signal.connect(hear)
+        heard.append((signal, hear))
+    try:
+        batch = overdue([Call(tasks.add, (1, 2))])
+        work()
+        row = schedule(tasks.fail_and_wait)("/dev/null")
+        work()
+    finally:
+        for signal, hear in heard:
+            signal.disconnect(hear)
+
+    member = batch.executions.get()
+    assert sorted(told, key=lambda one: one[0]) == [
+        ("batch_finished", batch, "succeeded"),
+        ("execution_finished", member, "succeeded"),
+        ("execution_retried", row, "scheduled"),
+        ("execution_started", member, "running"),
+        ("execution_started", row, "running"),
+    ]
 
 
 def test_listeners_that_fail_change_nothing(work: Work) -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser, no_translati
 from django.db import router
 
 from django_agenda.management.durations import duration
+from django_agenda.management.given import given
 from django_agenda.management.tables import aligned
 from django_agenda.models import Execution
 from django_agenda.scheduling.health import BEHIND, BROKEN, WELL, Limits, examine
@@ -46,6 +47,7 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, **options: Any) -> None:
+        options = given(options, max_lateness=duration, max_pending=duration)
         limits = Limits(max_lateness=options["max_lateness"], max_pending=options["max_pending"])
         found = examine(router.db_for_write(Execution), limits)
         level = max(one.level for one in found)

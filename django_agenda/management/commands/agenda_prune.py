@@ -11,6 +11,7 @@ from django.db import router
 
 from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import duration
+from django_agenda.management.given import given, several
 from django_agenda.management.pruning import check_alone, ended_batch, rules_from
 from django_agenda.management.tables import aligned
 from django_agenda.models import Batch, Execution
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         add("--json", action="store_true", help="write one JSON object")
 
     def handle(self, **options: Any) -> None:
+        options = given(options, older_than=duration) | {"status": several(options["status"])}
         with in_a_sentence(router.db_for_write(Execution)):
             gone = self._prune(options)
         if options["json"]:

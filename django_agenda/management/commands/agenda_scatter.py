@@ -13,6 +13,7 @@ from django.db import router
 from django_agenda.management.call_lines import rewindable
 from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import duration, moment, window
+from django_agenda.management.given import given, several
 from django_agenda.management.progress_bar import ProgressBar
 from django_agenda.management.scattering import SPREADING, plan, read_agenda, scattered
 from django_agenda.models import Batch
@@ -47,7 +48,9 @@ class Command(BaseCommand):
             help="check all, show when it would run, write nothing",
         )
 
-    def handle(self, *, file: str, over: Any, dry_run: bool, **options: Any) -> None:
+    def handle(self, *, file: str, dry_run: bool, **options: Any) -> None:
+        options = given(options, over=window, start=moment, jitter=duration)
+        over = options["over"]
         source: Any = nullcontext(sys.stdin)
         try:
             if file != "-":
@@ -69,5 +72,5 @@ class Command(BaseCommand):
             if dry_run:
                 self.stdout.write("\n".join(plan(agenda, over, **spreading)))
                 return
-            more |= {"labels": options["label"], "progress": ProgressBar(self.stderr).show}
+            more |= {"labels": several(options["label"]), "progress": ProgressBar(self.stderr).show}
             self.stdout.write(scattered(agenda, over, **spreading, **more))

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import router
 
 from django_agenda.management.database import in_a_sentence
+from django_agenda.management.given import several
 from django_agenda.management.schedule_text import schedule_lines
 from django_agenda.models import Schedule
 from django_agenda.models.schedule_set import ScheduleQuerySet
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         using = router.db_for_write(Schedule)
         with in_a_sentence(using):
             found = _chosen(Schedule.objects.using(using), options["which"])
-            found = _labelled(found, options["label"])
+            found = _labelled(found, several(options["label"]))
             self.stdout.write("\n".join(self._lines(action, found)))
 
     def _lines(self, action: str, found: ScheduleQuerySet) -> list[str]:

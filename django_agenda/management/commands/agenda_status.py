@@ -11,6 +11,7 @@ from django.db import close_old_connections, router
 
 from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import period
+from django_agenda.management.given import given
 from django_agenda.management.status_text import status_lines
 from django_agenda.models import Execution
 from django_agenda.scheduling.survey import survey
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        options = given(options, watch=period)
         self._show(as_json=options["json"])
         if options["watch"] is None:
             return

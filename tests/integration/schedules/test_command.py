@@ -58,6 +58,8 @@ def test_it_enables_disables_and_runs_those_that_are_named_or_labelled() -> None
     assert said("disable", "a") == "1 disabled\n"
     assert said("enable", str(first.pk), "b") == "1 enabled\n"
     assert said("disable", label=["x"]) == "1 disabled\n"
+    assert said("enable", label="x") == "1 enabled\n"
+    assert said("disable", label="x") == "1 disabled\n"
     assert said("disable", all=True) == "1 disabled\n"
     assert said("run", "a").startswith("a: execution ")
     Execution.objects.get().cancel()

@@ -220,6 +220,11 @@ def test_a_backoff_is_kept_and_comes_back_as_it_was() -> None:
         "timeout": timedelta(seconds=3),
         "backoff": [timedelta(seconds=1), timedelta(seconds=8), 0.5],
     }
+    assert (schedule.timeout, schedule.backoff, schedule.over) == (
+        timedelta(seconds=3),
+        Exponential(timedelta(seconds=1), timedelta(seconds=8), 0.5),
+        None,
+    )
 
 
 def test_in_a_coroutine_the_error_says_what_to_do() -> None:

@@ -43,6 +43,13 @@ def test_a_task_is_called_like_its_function() -> None:
     assert tasks.add.__module__ == "tests.tasks"
 
 
+def test_what_is_a_task_already_stays_what_it_is() -> None:
+    assert task(tasks.mail) is tasks.mail
+    assert task()(tasks.mail) is tasks.mail
+    with pytest.raises(ValueError, match=r"tests\.tasks\.mail is a task already: give the options"):
+        task(priority=3)(tasks.mail)
+
+
 def test_the_defaults_are_those_of_the_contract() -> None:
     made = Task(plain)
 
