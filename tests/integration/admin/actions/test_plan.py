@@ -321,7 +321,8 @@ def test_a_pace_that_is_too_high_with_what_is_planned_already_is_a_doubt(
 ) -> None:
     over = now() - timedelta(minutes=5)
     ExecutionFactory.create_batch(6, status="succeeded", due_at=over, finished_at=over)
-    lines = "[1, 2]\n" * 50
+    # One every 12 s: five in each minute, wherever the clock is.
+    lines = "[1, 2]\n" * 51
     plan = {"lines": lines, "amount": "10"}
     assert "measured" not in doubts(admin_client, **plan)
 
