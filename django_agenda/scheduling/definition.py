@@ -18,6 +18,7 @@ from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.schedule import Schedule
 from django_agenda.policies.timeout import read_duration
+from django_agenda.tasks.canonical import canonical
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
 from django_agenda.tasks.schedule_options import read_options, read_text
@@ -65,21 +66,6 @@ def read_definition(
         options=checked,
         enabled=enabled,
     )
-
-
-def canonical(text: str) -> Any:
-    """Return JSON in one form for all that is equal: keys in order, 60.0 as 60."""
-    return _one_form(json.loads(text))
-
-
-def _one_form(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _one_form(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_one_form(one) for one in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def _cron(expression: Any, timezone: Any) -> tuple[dict[str, Any], str]:

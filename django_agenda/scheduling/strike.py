@@ -13,12 +13,11 @@ from django_agenda.conf import get_settings
 from django_agenda.models.strike import Strike
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.condition import Condition
+from django_agenda.tasks.canonical import canonical
 from django_agenda.tasks.payload import decode, encode_result
 from django_agenda.tasks.registry import check_reference, resolve
 from django_agenda.tasks.schedule_options import read_text
 from django_agenda.tasks.task import Task
-
-from .definition import canonical
 
 EQUAL = "=="
 

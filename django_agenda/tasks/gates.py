@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from .arguments import read_arguments
+from .canonical import canonical
 from .payload import encode_result
 from .secrets import HIDDEN, is_secret
 from .task import Task
@@ -42,7 +43,7 @@ def gates_of(task: Task[..., Any], args: str, kwargs: str) -> dict[str, Key]:
         values: list[Any] = []
         if policy.names:
             given = read_arguments(task, args, kwargs) if given is None else given
-            values = [_one_form(_as_json(given.get(name))) for name in policy.names]
+            values = [_in_one_form(given.get(name)) for name in policy.names]
         keys[kind] = _key(kind, task, policy.names, values)
     return keys
 
@@ -57,22 +58,12 @@ def _key(kind: str, task: Task[..., Any], names: Sequence[str], values: Sequence
     return Key(kind, id_.hex, task.name, label[:_MOST_LABEL])
 
 
-def _as_json(value: Any) -> Any:
+def _in_one_form(value: Any) -> Any:
     try:
-        return json.loads(encode_result(value))
+        return canonical(encode_result(value))
     except (TypeError, ValueError):
         # Only a default can be that, and its repr may differ in every process.
         return "the default"
-
-
-def _one_form(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _one_form(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_one_form(one) for one in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def _shown(name: str, value: Any, task: Task[..., Any]) -> str:
