@@ -4,14 +4,16 @@
 
 Every task does nothing, all are due, and one worker process runs them. `none` is what the others
 are held against; `of many` are limits of which each has slots enough; `one line` is one limit of
-eight slots that everybody waits for; `a rate` lets a thousand start in a second.
+eight slots that everybody waits for; `a rate` lets a thousand start in a second. Each run fails if
+more have run at once, or started in any second, than the policy lets.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from benchmarks.engine import prepare, running_worker, servers, show, wait_for
@@ -53,8 +55,34 @@ def measure(task: Any, argument: Callable[[int], int], count: int) -> float:
     with running_worker():
         wait_for(batch, 300)
     assert batch.succeeded == count, batch.describe()
+    hold_against(task.policies, Execution.objects.values_list("args", "started_at", "finished_at"))
     found = Execution.objects.aggregate(first=Min("started_at"), last=Max("finished_at"))
     return count / float((found["last"] - found["first"]).total_seconds())
+
+
+def hold_against(policies: Any, rows: Iterable[tuple[Any, datetime, datetime]]) -> None:
+    """Fail if the policies of a task did not hold, by what was written down of its executions."""
+    if policies is None:
+        return
+    runs: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for args, *run in rows:
+        runs[str(args) if any(one and one.by for one in policies) else ""].append((run[0], run[1]))
+    for some in runs.values():
+        if policies.concurrency:
+            assert most_at_once(some) <= policies.concurrency.n
+        if policies.rate:
+            second = timedelta(seconds=policies.rate.per)
+            assert most_at_once((begin, begin + second) for begin, _ in some) <= policies.rate.n
+
+
+def most_at_once(runs: Iterable[tuple[datetime, datetime]]) -> int:
+    """Return how many of these overlap, at most; one that begins as another ends does not."""
+    steps = [step for begin, end in runs for step in ((begin, 1), (end, -1))]
+    now = most = 0
+    for _, step in sorted(steps):
+        now += step
+        most = max(most, now)
+    return most
 
 
 if __name__ == "__main__":
