@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from django_agenda.clock import now, unix_ms
 from django_agenda.conf import get_settings
@@ -44,6 +45,12 @@ def lock(using: str, keys: Mapping[str, Key]) -> dict[str, Locked]:
     return found
 
 
+def locked(using: str, ids: Collection[str]) -> QuerySet[Gate]:
+    """Return those of these gates that there are, locked in the one order that all keep."""
+    wanted = [UUID(id_) for id_ in ids]
+    return Gate.objects.using(using).filter(pk__in=wanted).order_by("pk").select_for_update()
+
+
 def prune_gates(using: str) -> int:
     """Delete gates that are not used any more; return how many.
 
@@ -62,11 +69,6 @@ def prune_gates(using: str) -> int:
 
 
 def _lock(using: str, ids: Collection[str]) -> dict[str, Locked]:
-    rows: Sequence[tuple[Any, ...]] = list(
-        Gate.objects.using(using)
-        .filter(pk__in=[UUID(id_) for id_ in ids])
-        .order_by("pk")
-        .select_for_update()
-        .values_list("pk", "size", "waiting_since", "state", "used_at")
-    )
+    columns = Locked._fields
+    rows = locked(using, ids).values_list("pk", *columns[1:])
     return {row[0].hex: Locked._make(row) for row in rows}

@@ -15,6 +15,7 @@ from django_agenda.models.gate import Gate
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.rate import corrected
 
+from .gates import locked
 from .slots import let_in_locked
 
 
@@ -43,11 +44,10 @@ def leave(using: str, slots: Iterable[str | None], begun: Sequence[Begun] = ()) 
     batches are: claims lock in that order.
     """
     freed = {slot for slot in slots if slot is not None}
-    wanted = sorted({UUID(id_) for id_ in freed | {one.start.gate for one in begun}})
+    wanted = freed | {one.start.gate for one in begun}
     if not wanted:
         return []
-    gates = Gate.objects.using(using).filter(pk__in=wanted).order_by("pk").select_for_update()
-    found = {gate.pk.hex: gate for gate in gates}
+    found = {gate.pk.hex: gate for gate in locked(using, wanted)}
     _remember(using, found, begun)
     return let_in_locked(using, [gate for id_, gate in found.items() if id_ in freed])
 

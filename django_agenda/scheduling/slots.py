@@ -33,6 +33,7 @@ from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.transactions import in_transaction
 
 from .enqueue import tell
+from .gates import locked
 from .hold import WAITING, entry_of_row
 
 # How long a slot is kept for one that was let in and that nobody claims.
@@ -55,9 +56,7 @@ def let_in(using: str, gates: Collection[str]) -> list[Entry]:
 
     Must run in a transaction, before counts of batches are changed.
     """
-    wanted = [UUID(gate) for gate in gates]
-    locked = Gate.objects.using(using).filter(pk__in=wanted).order_by("pk").select_for_update()
-    return let_in_locked(using, list(locked))
+    return let_in_locked(using, list(locked(using, gates)))
 
 
 def let_in_locked(using: str, gates: Collection[Gate]) -> list[Entry]:
