@@ -13,6 +13,7 @@ from django_agenda.clock import now
 from django_agenda.exceptions import UnknownTask
 from django_agenda.policies.terms import Terms
 from django_agenda.tasks.registry import lookup
+from django_agenda.timing.aware import aware
 from django_agenda.timing.backoff import Exponential
 from django_agenda.timing.cron import Cron
 from django_agenda.timing.recurrence import Interval, Once, Rule
@@ -180,8 +181,7 @@ class Schedule(models.Model):
         """
         if count < 0:
             raise ValueError(f"'count' must not be negative, as {count} is")
-        if after is not None and after.utcoffset() is None:
-            raise ValueError(f"'after' must be an aware datetime, {after!r} is naive")
+        after = None if after is None else aware("after", after)
         if self.max_runs is not None:
             count = min(count, max(0, self.max_runs - self.runs))
         first = [self.next_at] if after is None and self.next_at is not None else []

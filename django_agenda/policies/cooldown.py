@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from .by import read_by
-from .timeout import read_duration
+from .timeout import read_needed
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -23,8 +23,7 @@ class Cooldown:
     by: str | tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if read_duration("window", self.window) is None:
-            raise TypeError("The 'window' of a Cooldown must be a timedelta or a number of seconds")
+        read_needed("window", self.window, "Cooldown")
         read_by(self.by)
 
     @property
@@ -35,15 +34,11 @@ class Cooldown:
     @property
     def window_us(self) -> int:
         """Return the window in microseconds."""
-        window = read_duration("window", self.window)
-        assert window is not None  # noqa: S101
-        return window // _MICROSECOND
+        return read_needed("window", self.window, "Cooldown") // _MICROSECOND
 
     @classmethod
     def read(cls, value: object) -> Cooldown:
         """Return the cooldown that an option stands for: itself, or a duration."""
         if isinstance(value, cls):
             return value
-        window = read_duration("cooldown", value)
-        assert window is not None  # noqa: S101
-        return cls(window)
+        return cls(read_needed("cooldown", value, "task"))

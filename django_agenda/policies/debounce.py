@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from .by import read_by
-from .timeout import read_duration
+from .timeout import read_needed
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,8 +25,7 @@ class Debounce:
     keep: Literal["first", "last"] = field(default="first", kw_only=True)
 
     def __post_init__(self) -> None:
-        if read_duration("settle", self.settle) is None:
-            raise TypeError("The 'settle' of a Debounce must be a timedelta or a number of seconds")
+        read_needed("settle", self.settle, "Debounce")
         if self.keep not in ("first", "last"):
             raise ValueError(f"'keep' must be 'first' or 'last', not {self.keep!r}")
         read_by(self.by)
@@ -39,15 +38,11 @@ class Debounce:
     @property
     def settle_us(self) -> int:
         """Return the quiet time in microseconds."""
-        settle = read_duration("settle", self.settle)
-        assert settle is not None  # noqa: S101
-        return settle // _MICROSECOND
+        return read_needed("settle", self.settle, "Debounce") // _MICROSECOND
 
     @classmethod
     def read(cls, value: object) -> Debounce:
         """Return the debounce that an option stands for: itself, or a duration."""
         if isinstance(value, cls):
             return value
-        settle = read_duration("debounce", value)
-        assert settle is not None  # noqa: S101
-        return cls(settle)
+        return cls(read_needed("debounce", value, "task"))

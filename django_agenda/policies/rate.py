@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from .by import read_by, read_count
-from .timeout import read_duration
+from .timeout import read_needed
 
 MOST = 10_000
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,8 +28,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         read_count("The 'n' of a Rate", self.n, MOST)
-        if read_duration("per", self.per) is None:
-            raise TypeError("The 'per' of a Rate must be a timedelta or a number of seconds")
+        read_needed("per", self.per, "Rate")
         read_by(self.by)
 
     @property
@@ -53,9 +52,7 @@ class Rate:
 
     @property
     def _per(self) -> timedelta:
-        per = read_duration("per", self.per)
-        assert per is not None  # noqa: S101
-        return per
+        return read_needed("per", self.per, "Rate")
 
     @classmethod
     def read(cls, value: object) -> Rate:

@@ -25,6 +25,14 @@ def read_duration(option: str, value: object) -> timedelta | None:
     return wait
 
 
+def read_needed(option: str, value: object, whose: str) -> timedelta:
+    """Return such a timedelta of what cannot be left out of a policy."""
+    wait = read_duration(option, value)
+    if wait is None:
+        raise TypeError(f"The {option!r} of a {whose} must be a timedelta or a number of seconds")
+    return wait
+
+
 def in_words(value: object) -> str:
     """Return a duration as people write it: timedelta's repr counts days down from the next."""
     if isinstance(value, timedelta):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django_agenda.clock import now
 from django_agenda.exceptions import OutsideTask, RetryAsked
 from django_agenda.policies.timeout import read_duration
+from django_agenda.timing.aware import aware
 
 from .call import is_storable
 from .context import Context, Wish, running_context
@@ -180,13 +181,7 @@ def _moment(after: timedelta | float | None, at: datetime | None) -> datetime | 
             return now() + wait
         except OverflowError:
             raise ValueError(f"'after' leads past the year 9999: {after!r}") from None
-    if at is None:
-        return None
-    if not isinstance(at, datetime):
-        raise TypeError(f"'at' must be an aware datetime, not {at!r}")
-    if at.utcoffset() is None:
-        raise ValueError(f"'at' must be an aware datetime, {at!r} is naive")
-    return at.astimezone(UTC)
+    return None if at is None else aware("at", at)
 
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
