@@ -22,6 +22,7 @@ from django_agenda.admin.timeline.strip import Strip
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.schedule import Schedule
 from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine
@@ -29,6 +30,7 @@ from django_agenda.scheduling.health import Finding, Limits, examine
 from .batches import BatchRows, batch_tables
 from .errors import ErrorRows, read_errors, read_ignored
 from .load import Load, peak_words, read_lateness, read_load
+from .schedules import ScheduleRows, silent_schedules
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
 
@@ -54,6 +56,7 @@ class Page:
     is_capped: bool
     trouble: BatchRows | None
     others: BatchRows | None
+    silent: ScheduleRows | None
     errors: ErrorRows | None
     workers: WorkerRows | None
     is_new: bool
@@ -83,6 +86,14 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         is_capped=scope.more,
         trouble=trouble if sees_batches else None,
         others=others if sees_batches else None,
+        silent=silent_schedules(
+            seen_rows(site, request, Schedule),
+            moment,
+            admin.url_of,
+            works=workers.crew.at_work > 0,
+        )
+        if admin.can_see(request, Schedule)
+        else None,
         errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
         workers=workers if admin.can_see(request, Worker) else None,
         is_new=is_new,
