@@ -57,7 +57,7 @@ def test_a_list_asks_the_same_for_few_and_many(
 
     make(many)
 
-    assert len(statements(admin_client, address)) == len(first) <= 6
+    assert len(statements(admin_client, address)) == len(first) <= 7
 
 
 def test_the_page_of_a_batch_asks_the_same_for_few_and_many(admin_client: Client) -> None:
