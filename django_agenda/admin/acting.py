@@ -29,6 +29,7 @@ from .actions.action import Action
 from .actions.errand import Errand
 from .actions.offer import Offer
 from .news import news_view, since_now
+from .obstacles import no_redis
 from .read_only import ReadOnlyAdmin
 
 # What a view wears that asks before it changes anything.
@@ -104,7 +105,7 @@ class ActingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
-        shown = {"media": media, "live": since_now(self, request)}
+        shown = {"media": media, "live": since_now(self, request), "obstacles": no_redis()}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def news_view(self, request: HttpRequest, since: int) -> HttpResponse:

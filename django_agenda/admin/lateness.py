@@ -33,19 +33,23 @@ class Sketch(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Hold what the numbers of a span are made of; offsets count from the start of the batch."""
+    """Hold what the numbers of a span are made of; offsets count from the start of the batch.
+
+    `shift_ms` is how far off its slot the plan lies, at the least and at the most; None: unknown.
+    """
 
     lag: Sketch
     run: Sketch
     longest_lag_ms: int | None
     first_start_ms: int | None
     last_end_ms: int | None
+    shift_ms: tuple[int, int] | None = None
 
 
 class Started(NamedTuple):
     """Hold one execution that has started: all in milliseconds."""
 
-    planned_ms: int
+    started_ms: int
     lag_ms: int
     run_ms: int | None
 
@@ -58,15 +62,16 @@ def exact_sketch(durations: Iterable[int]) -> Sketch:
     return Sketch(sorted(counts.items()), exact=True)
 
 
-def times_of(started: Sequence[Started]) -> Times:
+def times_of(started: Sequence[Started], shifts: Sequence[int]) -> Times:
     """Return the times of executions that are all in memory."""
     ended = [row for row in started if row.run_ms is not None]
     return Times(
         exact_sketch(row.lag_ms for row in started),
         exact_sketch(row.run_ms or 0 for row in ended),
         max((row.lag_ms for row in started), default=None),
-        min((row.planned_ms + row.lag_ms for row in started), default=None),
-        max((row.planned_ms + row.lag_ms + (row.run_ms or 0) for row in ended), default=None),
+        min((row.started_ms for row in started), default=None),
+        max((row.started_ms + (row.run_ms or 0) for row in ended), default=None),
+        (min(shifts), max(shifts)) if shifts else None,
     )
 
 

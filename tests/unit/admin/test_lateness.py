@@ -37,7 +37,7 @@ def test_nothing_has_no_quantile() -> None:
 
 
 def test_times_know_the_first_start_and_the_last_end() -> None:
-    times = times_of([Started(0, 10, 100), Started(500, 20, None)])
+    times = times_of([Started(10, 10, 100), Started(520, 20, None)], [-4, 9])
 
     assert (times.first_start_ms, times.last_end_ms, times.longest_lag_ms) == (10, 110, 20)
     assert times.run.size == 1
