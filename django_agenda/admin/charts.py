@@ -13,6 +13,7 @@ from .timeline.axis import number
 _LEAST_SHARE = 0.8
 _SPARK_HEIGHT = 20
 _MOST_WITH_GAPS = 40
+_FAILURE_HEIGHT = 4
 
 
 class Part(NamedTuple):
@@ -83,4 +84,33 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
         _SPARK_HEIGHT,
         meaning,
         paths,
+    )
+
+
+def occupancy(
+    busy: Sequence[float | None], failed: Sequence[int], slots: int, label: str
+) -> SafeString:
+    """Return how many of its slots a worker had busy, as an SVG: full is as high as it can be.
+
+    Where somebody failed there is a mark at the top. None is a step in which it was not heard.
+    """
+    known, work, trouble = "", "", ""
+    for place, (many, bad) in enumerate(zip(busy, failed, strict=True)):
+        if many is None:
+            continue
+        known += f"M{place} 0h1v{_SPARK_HEIGHT}h-1z"
+        if many and slots:
+            height = max(_SPARK_HEIGHT * min(many / slots, 1), 1.5)
+            work += f"M{place} {number(_SPARK_HEIGHT - height, 2)}h1v{number(height, 2)}h-1z"
+        if bad:
+            trouble += f"M{place} 0h1v{_FAILURE_HEIGHT}h-1z"
+    drawn = [("ag-track", known), ("ag-fill ag-s-running", work), ("ag-fill ag-s-failed", trouble)]
+    return format_html(
+        '<svg class="ag-slots" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><title>{}</title>{}</svg>',
+        max(len(busy), 1),
+        _SPARK_HEIGHT,
+        label,
+        label,
+        format_html_join("", '<path class="{}" d="{}"/>', [one for one in drawn if one[1]]),
     )
