@@ -8,6 +8,7 @@ from .execution import ExecutionAdmin
 from .inline import BatchInline
 from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
+from .plan.sources import arguments_for
 from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
 from .strike import StrikeAdmin
@@ -24,4 +25,5 @@ __all__ = [
     "ScheduleAdmin",
     "StrikeAdmin",
     "WorkerAdmin",
+    "arguments_for",
 ]
