@@ -68,6 +68,7 @@ class Page:
     timeline: Timeline
     span_words: str
     zone: str
+    zone_offset: str
     steps: list[Step]
     status: str
     status_label: str
@@ -129,6 +130,7 @@ def batch_page(
         timeline=timeline,
         span_words=_span_words(batch, span, moment),
         zone=timezone.get_current_timezone_name(),
+        zone_offset=_offset(batch, span),
         steps=[*_steps(span, whole, subject.now_ms, links), *_failures_only(batch, links)],
         status=status,
         status_label=str(states.OUTCOMES[status].label) if status else "",
@@ -230,6 +232,14 @@ def _failures_only(batch: Batch, links: Links) -> list[Step]:
     if not batch.failed or links.status == "failed":
         return []
     return [Step(label=_("Failures only"), url=links.filter("failed"))]
+
+
+def _offset(batch: Batch, span: Span) -> str:
+    """Say how far the clock of the timeline is from UTC, at its two ends: it may be changed."""
+    zone = timezone.get_current_timezone()
+    ends = (batch.start + offset * MILLISECOND for offset in (span.lo_ms, span.hi_ms))
+    found = dict.fromkeys(format_date(end.astimezone(zone), "O") for end in ends)
+    return " – ".join(f"UTC{offset}" for offset in found)
 
 
 def _between(lo_ms: int, hi_ms: int, whole: Span) -> Span:
