@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from django_agenda.models.overview import Overview
 
+from .connection import warnings
 from .live import FRAME
 from .paging import CappedPaginator
 
@@ -83,6 +84,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": self.empty_template,
+            "warnings": warnings,
             "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
         }
         return super().changelist_view(request, context | (extra_context or {}))
@@ -152,6 +154,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "change": True,
             "is_popup": False,
             "has_view_permission": True,
+            "warnings": warnings,
             "preserved_filters": self.get_preserved_filters(request),
             **_NO_FORM,
         }

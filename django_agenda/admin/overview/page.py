@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
+from django_agenda.admin.connection import redis_trouble
 from django_agenda.admin.numbers import Figure, Tile
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.strip import Strip
@@ -23,7 +24,7 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
-from django_agenda.scheduling.health import Finding, Limits, examine, redis_error
+from django_agenda.scheduling.health import Finding, Limits, examine
 
 from .batches import BatchRows, batch_tables
 from .errors import ErrorRows, read_errors, read_ignored
@@ -68,7 +69,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     load = read_load(rows, scope, moment)
     due, oldest, running = _at_work(rows, moment)
     workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
-    broker_error = redis_error()
+    broker_error = redis_trouble()
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
     ignored = read_ignored(rows, scope)
     trouble, others = batch_tables(scope, moment, admin.url_of, ignored)

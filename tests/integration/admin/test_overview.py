@@ -232,7 +232,7 @@ def test_a_redis_that_does_not_answer_is_said(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flood(50, scene=CALM)
-    monkeypatch.setattr("django_agenda.admin.overview.page.redis_error", lambda: "refused")
+    monkeypatch.setattr("django_agenda.admin.overview.page.redis_trouble", lambda: "refused")
 
     assert "Redis does not answer" in shown(admin_client)[1]
 

@@ -76,8 +76,8 @@ def test_the_page_of_a_batch_asks_the_same_for_few_and_many(admin_client: Client
                 counts.setdefault(f"{place} {query}", []).append(len(asked))
 
     for few, some, many in counts.values():
-        assert few <= some <= 15
-        assert many <= 16  # the digest of a large one
+        assert few <= some <= 16
+        assert many <= 17  # the digest of a large one
 
 
 def test_a_large_batch_is_counted_once_until_somebody_changes_it(admin_client: Client) -> None:
