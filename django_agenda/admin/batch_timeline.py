@@ -30,8 +30,7 @@ _SLICES_A_LINK = 10
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
     *("due_at", "planned_offset_ms", "slot_offset_ms", "started_at", "finished_at", "lag_ms"),
-    "run_ms",
-    "error_class",
+    *("run_ms", "error_class", "queue_name"),
 )
 _DOT = ("planned_offset_ms", "slot_offset_ms", "status", "started_at", "lag_ms", "run_ms")
 
@@ -204,7 +203,7 @@ def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
 
 
 def _item(subject: Subject, execution: Execution) -> Item:
-    state = states.of_execution(execution, subject.now)
+    state = states.of_execution(execution, subject.now, subject.paused)
     begin = subject.batch.start
     started = ended = waits = None
     if execution.started_at is not None:

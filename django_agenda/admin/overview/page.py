@@ -11,10 +11,12 @@ from django.db import router
 from django.db.models import Count, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
+from django_agenda.admin.holds import hold_banners, read_holds
 from django_agenda.admin.numbers import Figure, Tile
 from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
@@ -23,7 +25,6 @@ from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
-from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine
 
@@ -50,7 +51,7 @@ class Page:
     sentence: str
     zone: str
     clock: str
-    warnings: list[str]
+    warnings: list[SafeString | str]
     tiles: list[Tile]
     strip: Strip | None
     is_capped: bool
@@ -74,13 +75,18 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
     ignored = read_ignored(rows, scope)
-    trouble, others = batch_tables(scope, moment, admin.url_of, ignored)
+    holds = read_holds(rows, until=moment)
+    trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds)
     sees_batches = admin.can_see(request, Batch)
     return Page(
         sentence=_sentence(load, running, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
-        warnings=[*no_redis(), *nobody(workers.crew, due), *_struck()],
+        warnings=[
+            *no_redis(),
+            *nobody(workers.crew, due),
+            *hold_banners(admin, request, holds, moment),
+        ],
         tiles=_tiles(load, rows, scope, moment, (due, oldest, running), workers),
         strip=None if load.is_empty else load.drawing(),
         is_capped=scope.more,
@@ -141,16 +147,6 @@ def _sentence(load: Load, running: int, trouble: BatchRows) -> str:
         )
         parts.append(words % {"count": wording.count(many)})
     return ", ".join(parts)
-
-
-def _struck() -> list[str]:
-    count = Strike.objects.count()
-    words = ngettext(
-        "%(count)s strike stands: what it matches is held",
-        "%(count)s strikes stand: what they match is held",
-        count,
-    )
-    return [words % {"count": wording.count(count)}] if count else []
 
 
 def _tiles(
