@@ -29,7 +29,6 @@ from .actions.action import Action
 from .actions.errand import Errand
 from .actions.offer import Offer
 from .news import news_view, since_now
-from .obstacles import no_redis
 from .read_only import ReadOnlyAdmin
 
 # What a view wears that asks before it changes anything.
@@ -45,6 +44,7 @@ class ActingAdmin(ReadOnlyAdmin):
 
     page_actions: ClassVar[tuple[Offer, ...]] = ()
     list_actions: ClassVar[tuple[Action, ...]] = ()
+    news_template = "admin/django_agenda/news.html"
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -105,8 +105,16 @@ class ActingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
-        shown = {"media": media, "live": since_now(self, request), "obstacles": no_redis()}
+        shown = {
+            "media": media,
+            "news_template": self.news_template,
+            **self.news(request),
+        }
         return super().changelist_view(request, shown | (extra_context or {}))
+
+    def news(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what is kept fresh above the list: `live`, and what its template shows."""
+        return {"live": since_now(self, request)}
 
     def news_view(self, request: HttpRequest, since: int) -> HttpResponse:
         """Answer with what has come since a list was loaded; see the module `news`."""
