@@ -61,6 +61,7 @@ class Row:
     marked: str
     note: str
     url: str
+    sample_url: str
     batch_url: str
     buttons: list[Button]
 
@@ -138,6 +139,7 @@ def _row(
     sample = group.sample
     slug = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     query = urlencode({"error_fingerprint": group.fingerprint})
+    sees = admin.can_see(request, Execution)
     is_one_batch = group.batches == 1 and admin.can_see(request, Batch)
     return Row(
         group=group,
@@ -157,7 +159,8 @@ def _row(
         state=STATES[group.state],
         marked=_marked(group, moment),
         note=group.mark.note if group.mark else "",
-        url=f"{admin.list_url(Execution)}?{query}" if admin.can_see(request, Execution) else "",
+        url=f"{admin.list_url(Execution)}?{query}" if sees else "",
+        sample_url=admin.url_of(Execution(pk=group.sample_id)) if sees else "",
         batch_url=admin.url_of(Batch(pk=group.one_batch)) if is_one_batch else "",
         buttons=_buttons(admin, request, group),
     )
