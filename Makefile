@@ -10,6 +10,8 @@ INSTALL = ./scripts/make-venv.sh $(VENV) -c constraints.txt -e '.[embedded,speed
 GROUPS := test lint browser docs bench release postgres-server mariadb old-redis
 SOURCES := django_agenda tests $(wildcard example_project benchmarks)
 export UV_PYTHON_DOWNLOADS = never
+# Without bytecode each of the many processes that tests start would compile Django anew, for 2 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-postgres test-mariadb chaos browser lint format types check ci bench messages docs build lock clean

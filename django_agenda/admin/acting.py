@@ -105,7 +105,11 @@ class ActingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
-        shown = {"media": media, "news_template": self.news_template, **self.news(request)}
+        shown = {
+            "media": media,
+            "news_template": self.news_template,
+            **self.news(request),
+        }
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def news(self, request: HttpRequest) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
+from django_agenda.models.rule_words import length_in_words
 from django_agenda.models.schedule import Schedule
 from django_agenda.timing.cron import read_zone
-from django_agenda.timing.recurrence import in_words
 
 from . import redaction, states, wording
 from .actions.buttons import Button, button, fitting
@@ -185,4 +185,4 @@ def _facts(schedule: Schedule, moment: datetime) -> list[tuple[str, Any]]:
 
 
 def _length(value: timedelta | None) -> str:
-    return "" if value is None else in_words(value)
+    return "" if value is None else length_in_words(value)

@@ -9,18 +9,18 @@ from itertools import islice
 from typing import IO, Any
 
 from django.core.management.base import CommandError
-from django.db import reset_queries
+from django.db import reset_queries, router
 
 from django_agenda.agenda import Agenda
 from django_agenda.clock import now
 from django_agenda.models import Batch
+from django_agenda.scheduling.scatter import Options
 from django_agenda.timing.spread import spread
 from django_agenda.timing.window import Window
 
 from .call_lines import CallLines
 
 _SHOWN = 5
-SPREADING = ("start", "jitter", "strategy", "seed")
 
 
 def read_agenda(stream: IO[str], task: str | None, count: int | None) -> Agenda:
@@ -62,17 +62,24 @@ def scattered(agenda: Agenda, over: timedelta, **options: Any) -> str:
 
 
 def plan(agenda: Agenda, over: timedelta, **options: Any) -> Iterator[str]:
-    """Say when it would run; write nothing."""
-    start = options.pop("start") or now()
+    """Check all that `scattered` takes, and say when it would run; write nothing."""
+    start = options["start"] or now()
+    spreading = {name: options[name] for name in ("jitter", "strategy", "seed")}
     try:
         window = Window(start=start, over=over)
-        slots = spread(len(agenda), window, **options)
+        slots = spread(len(agenda), window, **spreading)
+        Options.read(**{name: value for name, value in options.items() if name != "start"})
     except (ValueError, TypeError) as error:
         raise CommandError(str(error)) from error
+    if key := options["key"]:
+        living = Batch.objects.using(router.db_for_write(Batch)).filter(live_key=key).first()
+        if living is not None:
+            yield f"Batch {living.pk} with the key {key!r} is alive; nothing would be added."
+            return
     moments = (window.at(slot.planned_us) for slot in slots)
     first = list(islice(moments, _SHOWN))
     last = deque(moments, maxlen=_SHOWN)
-    yield f"{len(agenda):,} executions from {_shown(start)} to {_shown(start + over)}:"
+    yield f"{_counted(len(agenda))} from {_shown(start)} to {_shown(start + over)}:"
     yield from (f"  {_shown(one)}" for one in first)
     if len(agenda) > 2 * _SHOWN:
         yield "  ..."
@@ -81,7 +88,7 @@ def plan(agenda: Agenda, over: timedelta, **options: Any) -> Iterator[str]:
 
 
 def _told(batch: Batch) -> str:
-    words = f"Batch {batch.pk}: {batch.total:,} executions"
+    words = f"Batch {batch.pk}: {_counted(batch.total)}"
     if batch.total:
         words += f" from {_shown(batch.start)} to {_shown(batch.end)}"
     if batch.skipped:
@@ -89,6 +96,10 @@ def _told(batch: Batch) -> str:
     if batch.pending:
         words += f"; {batch.pending:,} pending, which workers enqueue once Redis answers"
     return f"{words}."
+
+
+def _counted(count: int) -> str:
+    return f"{count:,} execution{'' if count == 1 else 's'}"
 
 
 def _shown(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
@@ -20,6 +21,7 @@ from django_agenda.timing.recurrence import Interval, Once, Rule
 
 from . import verbs
 from .fields import LabelsField, PayloadField, SparseIndex
+from .rule_words import rule_in_words
 from .schedule_set import ScheduleQuerySet
 
 if TYPE_CHECKING:
@@ -193,14 +195,13 @@ class Schedule(models.Model):
         return found
 
     def describe(self) -> str:
-        """Say its rule in words, and what limits it."""
+        """Say its rule in words, in the language that is active, and what limits it."""
         words = [self._in_words()]
-        if self.starts_at is not None:
-            words.append(f"from {self.starts_at:%Y-%m-%d %H:%M} UTC")
-        if self.ends_at is not None:
-            words.append(f"until {self.ends_at:%Y-%m-%d %H:%M} UTC")
+        ends = ((self.starts_at, gettext("from %s UTC")), (self.ends_at, gettext("until %s UTC")))
+        words += [text % f"{end:%Y-%m-%d %H:%M}" for end, text in ends if end is not None]
         if self.max_runs is not None:
-            words.append(f"{self.max_runs} times")
+            times = ngettext("%(count)s time", "%(count)s times", self.max_runs)
+            words.append(times % {"count": self.max_runs})
         return ", ".join(words)
 
     def enable(self) -> bool:
@@ -226,9 +227,9 @@ class Schedule(models.Model):
 
     def _in_words(self) -> str:
         try:
-            return self.rule.describe()
+            return rule_in_words(self.rule)
         except ValueError as error:
-            return f"broken: {error}"
+            return gettext("broken: %(error)s") % {"error": error}
 
     def _itself(self) -> ScheduleQuerySet:
         return Schedule.objects.using(self._state.db).filter(pk=self.pk)

@@ -6,6 +6,7 @@ import secrets
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.clock import now
@@ -70,7 +71,8 @@ class Strike(models.Model):
         if not self.parameter:
             return task
         shown = HIDDEN if is_secret(self.parameter, self._redacted()) else f"{self.value!r:.80}"
-        return f"{task} where {self.parameter} {self.operator} {shown}"
+        condition = f"{self.parameter} {self.operator} {shown}"
+        return gettext("%(task)s where %(condition)s") % {"task": task, "condition": condition}
 
     def _redacted(self) -> tuple[str, ...]:
         try:

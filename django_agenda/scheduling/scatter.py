@@ -53,8 +53,8 @@ class Options:
         labels: Any,
         queue_name: str | None,
         priority: int | None,
-        expires: Any,
-        max_failures: Any,
+        expires: Any = None,
+        max_failures: Any = None,
         **rest: Any,
     ) -> Self:
         """Check every option; the error names the one that is wrong."""
@@ -68,7 +68,7 @@ class Options:
             )
         labels_text(labels)
         callbacks = {
-            event: "" if rest[event] is None else resolve(rest[event]).name
+            event: "" if rest.get(event) is None else resolve(rest[event]).name
             for event in ("on_success", "on_failure", "on_complete")
         }
         columns: dict[str, Any] = {"name": name, "key": check_key(key), **callbacks}

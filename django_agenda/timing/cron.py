@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -27,7 +27,34 @@ NICKNAMES: Final = {
     "@HOURLY": "0 * * * *",
 }
 MAX_EXPRESSION = 255
+LAST: Final = -1
+LAST_WORKDAY: Final = -2
+_LAST_DAYS = {CronSim.LAST: LAST, CronSim.LAST_WEEKDAY: LAST_WORKDAY}
 _SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Weekday(NamedTuple):
+    """Hold a day of the week (0 is Sunday), and which of the month's if not each: 1 to 5, LAST."""
+
+    day: int
+    nth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """Hold what the fields of a cron expression stand for.
+
+    `days` may have LAST and LAST_WORKDAY among them. `needs_both` tells whether a moment must
+    meet `days` and `weekdays`, or one of them.
+    """
+
+    seconds: frozenset[int]
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[Weekday]
+    needs_both: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +86,24 @@ class Cron:
             return None
         return None
 
-    def describe(self) -> str:
-        """Say the rule in words, in English."""
-        words = CronSim(self.expression, _SOME_DAY).explain()
-        return f"{words[:1].lower()}{words[1:]}, {self.zone}"
+    @property
+    def fields(self) -> Fields:
+        """Return what its fields stand for."""
+        read = CronSim(self.expression, _SOME_DAY)
+        days = {_LAST_DAYS.get(day, day) for day in read.days}
+        weekdays = {
+            Weekday(one % 7) if isinstance(one, int) else Weekday(one[0] % 7, max(one[1], LAST))
+            for one in read.weekdays
+        }
+        return Fields(
+            seconds=frozenset(read.seconds),
+            minutes=frozenset(read.minutes),
+            hours=frozenset(read.hours),
+            days=frozenset(days),
+            months=frozenset(read.months),
+            weekdays=frozenset(weekdays),
+            needs_both=read.day_and,
+        )
 
 
 def normal_expression(expression: object) -> str:

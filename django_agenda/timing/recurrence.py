@@ -20,10 +20,6 @@ class Rule(Protocol):
         """Return the first tick after an aware moment; None when there is no more."""
         ...
 
-    def describe(self) -> str:
-        """Say the rule in words."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -45,10 +41,6 @@ class Interval:
         except OverflowError:
             return None
 
-    def describe(self) -> str:
-        """See Rule."""
-        return f"every {in_words(self.length)}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
@@ -59,10 +51,6 @@ class Once:
     def after(self, moment: datetime) -> datetime | None:
         """See Rule."""
         return self.at if self.at > moment else None
-
-    def describe(self) -> str:
-        """See Rule."""
-        return f"once, at {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def ticks_after(rule: Rule, moment: datetime, until: datetime | None = None) -> Iterator[datetime]:
@@ -94,24 +82,3 @@ def jittered(tick: datetime, before: datetime | None, jitter: timedelta, seed: s
     """
     most = jitter if before is None else min(jitter, before - tick - MICROSECOND)
     return tick + most * Random(f"{seed} {tick.isoformat()}").random()
-
-
-def in_words(length: timedelta) -> str:
-    """Say a duration in words: "90 seconds", "2 hours 30 minutes", "day"."""
-    parts = []
-    rest = length
-    for name, unit in _UNITS:
-        count, rest = divmod(rest, unit)
-        if count:
-            parts.append(f"{count} {name}{'s' if count > 1 else ''}")
-    return parts[0].removeprefix("1 ") if len(parts) == 1 else " ".join(parts)
-
-
-_UNITS = (
-    ("day", timedelta(days=1)),
-    ("hour", timedelta(hours=1)),
-    ("minute", timedelta(minutes=1)),
-    ("second", timedelta(seconds=1)),
-    ("millisecond", timedelta(milliseconds=1)),
-    ("microsecond", MICROSECOND),
-)

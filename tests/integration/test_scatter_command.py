@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -178,27 +179,55 @@ def test_a_dry_run_shows_when_and_writes_nothing(tmp_path: Path) -> None:
         (["--over", "soon"], "such as 50m"),
         (["--over", "1h", "--start", "2030-01-31T09:00"], "with its offset"),
         (["--over", "1h", "--jitter", "5"], "must be a number and one of"),
-        (["--over", "1h", "--count", "-1"], "needs a 'count' of its calls, not -1"),
-        (["--over", "1h", "--count", "99999999999"], "'count' must be less than 2**31"),
         (["--over", "1h", "--priority", "500"], "'priority' must be from -100 to 100"),
+        (["--over", "1h", "--queue-name", "a b"], "'a b'"),
+        (["--over", "1h", "--key", "k" * 256], "'key'"),
+        (["--over", "1h", "--name", "n" * 256], "'name' must have at most 255 characters"),
+        (["--over", "1h", "--label", ""], "label"),
         ([], "--over"),
     ],
 )
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["scatter", "dry run"])
 def test_what_is_wrong_with_an_option_is_said(
-    arguments: list[str], words: str, tmp_path: Path
+    arguments: list[str], words: str, more: list[str], tmp_path: Path
 ) -> None:
     with pytest.raises(CommandError) as raised:
-        run(written(tmp_path, call(1, 2)), *arguments)
+        run(written(tmp_path, call(1, 2)), *arguments, *more)
 
     assert words in str(raised.value)
     assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "dry"),
+    [
+        ("-1", "needs a 'count' of its calls, not -1", "--count is -1, of 1 calls"),
+        ("99999999999", "'count' must be less than 2**31", "--count is 99999999999, of 1 calls"),
+    ],
+)
+def test_a_wrong_count_is_said(count: str, words: str, dry: str, tmp_path: Path) -> None:
+    path = written(tmp_path, call(1, 2))
+    for more, said in (([], words), (["--dry-run"], dry)):
+        with pytest.raises(CommandError, match=re.escape(said)):
+            run(path, "--over", "1h", "--count", count, *more)
+    assert not Batch.objects.exists()
+
+
+def test_a_dry_run_tells_that_a_batch_with_its_key_is_alive(tmp_path: Path) -> None:
+    arguments = [written(tmp_path, call(1, 2)), "--over", "1h", "--key", "one"]
+    run(*arguments)
+
+    said = run(*arguments, "--dry-run")
+
+    batch = Batch.objects.get()
+    assert said == f"Batch {batch.pk} with the key 'one' is alive; nothing would be added.\n"
 
 
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     path.write_text(json.dumps(call(1, 2)), encoding="utf-8-sig")
 
-    assert "1 executions" in run(str(path), "--over", "1h", "--dry-run")
+    assert "1 execution from" in run(str(path), "--over", "1h", "--dry-run")
 
 
 def test_a_file_that_is_missing_or_no_text_is_a_sentence(tmp_path: Path) -> None:

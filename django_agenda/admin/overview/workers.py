@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import charts, wording
+from django_agenda.admin.obstacles import Crew
 from django_agenda.admin.states import State
 from django_agenda.admin.workers.states import recent_workers, state_of, wish_of
 from django_agenda.models.worker import Worker
@@ -35,13 +36,11 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRows:
-    """Hold the first workers, how many more there are, and what those at work can do."""
+    """Hold the first workers, how many more there are, and what they can do together."""
 
     rows: list[WorkerRow]
     more: int
-    living: int
-    at_work: int
-    capacity: int
+    crew: Crew
 
 
 def read_workers(
@@ -54,9 +53,11 @@ def read_workers(
     return WorkerRows(
         rows=[_row(worker, moment, url_of) for worker in shown[:SHOWN]],
         more=max(len(shown) - SHOWN, 0),
-        living=len(living),
-        at_work=len(at_work),
-        capacity=sum(one.concurrency for one in at_work),
+        crew=Crew(
+            living=len(living),
+            at_work=len(at_work),
+            capacity=sum(one.concurrency for one in at_work),
+        ),
     )
 
 

@@ -15,8 +15,10 @@ from django_agenda.management.database import in_a_sentence
 from django_agenda.management.durations import duration, moment, window
 from django_agenda.management.given import given, several
 from django_agenda.management.progress_bar import ProgressBar
-from django_agenda.management.scattering import SPREADING, plan, read_agenda, scattered
+from django_agenda.management.scattering import plan, read_agenda, scattered
 from django_agenda.models import Batch
+
+_OPTIONS = ("start", "jitter", "strategy", "seed", "name", "key", "queue_name", "priority")
 
 
 class Command(BaseCommand):
@@ -58,19 +60,20 @@ class Command(BaseCommand):
             with source as stream:
                 if dry_run or options["count"] is None:
                     with rewindable(stream) as text:
-                        self._scatter(text, over, options | {"count": None}, dry_run=dry_run)
+                        self._scatter(text, over, options, dry_run=dry_run)
                 else:
                     self._scatter(stream, over, options, dry_run=False)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file}: {error}") from error
 
     def _scatter(self, text: Any, over: Any, options: dict[str, Any], *, dry_run: bool) -> None:
-        spreading = {name: options[name] for name in SPREADING}
-        more = {name: options[name] for name in ("name", "key", "queue_name", "priority")}
+        more = {name: options[name] for name in _OPTIONS} | {"labels": several(options["label"])}
         with in_a_sentence(router.db_for_write(Batch)):
-            agenda = read_agenda(text, options["task"], options["count"])
+            agenda = read_agenda(text, options["task"], None if dry_run else options["count"])
             if dry_run:
-                self.stdout.write("\n".join(plan(agenda, over, **spreading)))
+                if options["count"] not in (None, len(agenda)):
+                    raise CommandError(f"--count is {options['count']}, of {len(agenda)} calls")
+                self.stdout.write("\n".join(plan(agenda, over, **more)))
                 return
-            more |= {"labels": several(options["label"]), "progress": ProgressBar(self.stderr).show}
-            self.stdout.write(scattered(agenda, over, **spreading, **more))
+            more["progress"] = ProgressBar(self.stderr).show
+            self.stdout.write(scattered(agenda, over, **more))

@@ -55,7 +55,7 @@ def test_the_list_tells_rules_in_words_next_runs_and_last_runs(admin_client: Cli
 
     page = text_of(admin_client, list_url(Schedule))
 
-    assert "at 09:00 on Monday through Friday, Europe/Berlin" in page
+    assert "at 09:00, Monday to Friday, Europe/Berlin" in page
     assert "<code>0 9 * * 1-5</code>" in page
     assert page.count("<time ") >= 4
     for tick in schedule.next_times(3):

@@ -42,7 +42,7 @@ def test_it_lists_rules_in_words_next_ticks_and_states(work: Work) -> None:
     head, *rows = said().splitlines()
     assert head.split() == ["id", "name", "task", "rule", "next", "run", "last", "tick", "state"]
     assert [row.split()[1] for row in rows] == ["a", "b", "c", "d", "e"]
-    assert "at 09:00 on Monday through Friday, UTC" in rows[0]
+    assert "at 09:00, Monday to Friday, UTC" in rows[0]
     assert rows[0].endswith("enabled")
     assert "every hour" in rows[1]
     assert rows[1].endswith("disabled")

@@ -46,7 +46,7 @@ def test_a_cron_schedule_keeps_what_it_was_given_and_knows_its_next_tick() -> No
     assert fresh.enabled
     assert fresh.next_at == fresh.next_times(1)[0]
     assert fresh.next_at.astimezone(ZoneInfo("Europe/Berlin")).hour == 9
-    assert fresh.describe() == "at 09:00 on Monday through Friday, Europe/Berlin"
+    assert fresh.describe() == "at 09:00, Monday to Friday, Europe/Berlin"
     assert str(fresh) == "sums"
 
 

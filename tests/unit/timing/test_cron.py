@@ -187,8 +187,3 @@ def test_the_last_ticks_are_the_end_of_all_ticks(hours: int, limit: int, express
 
 def test_beyond_the_last_year_there_is_no_tick() -> None:
     assert Cron("@yearly").after(datetime(9999, 6, 1, tzinfo=UTC)) is None
-
-
-def test_a_rule_is_said_in_words() -> None:
-    words = Cron("0 9 * * 1-5", BERLIN).describe()
-    assert words == "at 09:00 on Monday through Friday, Europe/Berlin"

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from django_agenda.timing.recurrence import (
     Interval,
     Once,
-    in_words,
     jittered,
     last_ticks,
     ticks_after,
@@ -80,18 +79,3 @@ def test_jitter_moves_a_tick_later_but_not_to_the_next_one(
     assert ANCHOR <= moved <= ANCHOR + jitter
     assert moved < ANCHOR + gap
     assert moved == jittered(ANCHOR, ANCHOR + gap, jitter, seed)
-
-
-@pytest.mark.parametrize(
-    ("length", "words"),
-    [
-        (SECOND, "second"),
-        (10 * SECOND, "10 seconds"),
-        (timedelta(days=1), "day"),
-        (timedelta(hours=2, minutes=30), "2 hours 30 minutes"),
-        (timedelta(milliseconds=1500), "1 second 500 milliseconds"),
-    ],
-)
-def test_a_duration_is_said_in_words(length: timedelta, words: str) -> None:
-    assert in_words(length) == words
-    assert Interval(length=length, anchor=ANCHOR).describe() == f"every {words}"

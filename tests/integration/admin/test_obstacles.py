@@ -31,7 +31,7 @@ def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         said.append("asked")
         return said[0]
 
-    monkeypatch.setattr("django_agenda.admin.connection.redis_error", answer)
+    monkeypatch.setattr("django_agenda.admin.obstacles.redis_error", answer)
     memory.forget()
     yield said
     memory.forget()
@@ -73,7 +73,7 @@ def test_nothing_is_said_when_all_is_well(admin_client: Client) -> None:
 
     for page in addresses(flood(20)):
         text = text_of(admin_client, page)
-        assert 'id="ag-warnings"' not in text
+        assert 'id="ag-obstacles"' not in text
         assert "Redis does not answer" not in text
 
 
