@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_agenda.admin import charts, redaction, wording
 from django_agenda.admin.actions.buttons import Button, ask_button, button
+from django_agenda.admin.actions.of_batches import ENQUEUE
 from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
 from django_agenda.admin.actions.offer import Offer
 from django_agenda.admin.states import OUTCOMES, State
@@ -184,6 +185,8 @@ def _buttons(admin: ErrorGroupAdmin, request: HttpRequest, group: Group) -> list
     found = []
     if group.ended and admin.may(request, RETRY):
         found.append(button(admin, row, RETRY, count=group.ended))
+    if group.refused and admin.may(request, ENQUEUE) and admin.can_see(request, Batch):
+        found.append(button(admin, row, ENQUEUE))
     offers: list[Offer] = [CANCEL_TASK] if group.state == ErrorGroup.State.OPEN else []
     offers += fitting(group.state)
     return found + [ask_button(admin, row, one) for one in offers if admin.may(request, one)]
