@@ -9,6 +9,7 @@ from .inline import BatchInline
 from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
 from .queues.view import QueueAdmin
+from .registering import register_on
 from .schedule import ScheduleAdmin
 from .strike import StrikeAdmin
 from .workers.view import WorkerAdmin
@@ -24,4 +25,5 @@ __all__ = [
     "ScheduleAdmin",
     "StrikeAdmin",
     "WorkerAdmin",
+    "register_on",
 ]

@@ -23,12 +23,16 @@ COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
 ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED)
 _WELL = (Execution.Status.SUCCEEDED, Execution.Status.CANCELLED, Execution.Status.SKIPPED)
+_REFUSED = Q(status=Execution.Status.PENDING, held_by="", batch__isnull=False)
 _READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fingerprint")
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Hold one kind of error; `ended` of its executions failed or were missed for good."""
+    """Hold one kind of error.
+
+    `ended` of its executions failed or were missed for good, `refused`, in batches, wait for Redis.
+    """
 
     fingerprint: str
     state: str
@@ -37,6 +41,7 @@ class Group:
     day: int
     week: int
     ended: int
+    refused: int
     tasks: int
     batches: int
     one_batch: int | None
@@ -108,6 +113,7 @@ def _count(rows: QuerySet[Execution], moment: datetime, only: str) -> list[Any]:
             day=Count("pk", filter=Q(occurred__gte=moment - DAY)),
             week=Count("pk"),
             ended=Count("pk", filter=Q(status__in=ENDED_BADLY)),
+            refused=Count("pk", filter=_REFUSED),
             tasks=Count("task_name", distinct=True),
             batches=Count("batch", distinct=True),
             one_batch=Max("batch"),
