@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_agenda.admin import wording
+from django_agenda.admin import states, wording
 from django_agenda.admin.numbers import Figure, Tile
 from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.strip import Strip
+from django_agenda.admin.units import MINUTES
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
@@ -37,6 +39,7 @@ from .workers import WorkerRows, read_workers
 if TYPE_CHECKING:
     from django_agenda.admin.read_only import ReadOnlyAdmin
 
+_ALWAYS = ("succeeded", "failed", "missed")
 _FIRST_CHECKS = ("database", "redis", "migrations", "workers")
 
 
@@ -175,16 +178,14 @@ def _tiles(
         _tile(
             _("Last hour"),
             _("what was planned in it, and how it ended"),
-            (_("succeeded"), wording.count(load.behind("succeeded"))),
-            (_("failed"), wording.count(load.behind("failed"))),
-            (_("missed"), wording.count(load.behind("missed"))),
-            (_("rate"), wording.rate(load.ended, 3_600_000)),
+            *_behind(load),
+            (_("peak"), _a_minute(load.ended)),
         ),
         _tile(
             _("Next hour"),
             peak_words(load),
             (_("planned"), wording.count(sum(load.ahead))),
-            (_("peak"), f"{wording.count(max(load.ahead))} / min"),
+            (_("peak"), _a_minute(load.ahead)),
         ),
         _tile(
             _("Lateness"),
@@ -192,6 +193,21 @@ def _tiles(
             *((f"p{share}", _duration(late.quantile(share / 100))) for share in (50, 95)),
         ),
     ]
+
+
+def _behind(load: Load) -> list[tuple[str, str]]:
+    """Return figures that add up to what was planned in the last hour."""
+    found = [(slug, load.behind(slug)) for slug in states.OUTCOMES if slug in Batch.ENDED]
+    shown = [
+        (str(states.OUTCOMES[slug].label), wording.count(many))
+        for slug, many in found
+        if many or slug in _ALWAYS
+    ]
+    return [*shown, *([(_("not ended yet"), wording.count(load.open))] if load.open else [])]
+
+
+def _a_minute(counts: Sequence[int]) -> str:
+    return f"{wording.count(max(counts))} / {MINUTES}"
 
 
 def _tile(title: str, hint: str, *figures: tuple[str, str]) -> Tile:
