@@ -115,7 +115,7 @@ def batch_page(
         batch=batch,
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
-        obstacles=[] if batch.is_finished else [*no_redis(), *nobody(crew)],
+        obstacles=[*no_redis(), *nobody(crew)],
         facts=[
             *_facts(batch, moment),
             *outlook_facts(batch, rows, last_ms or 0, moment),

@@ -26,7 +26,6 @@ from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
 from .execution_table import may_see_payload, shown_message
 from .family import Family, family_of
-from .obstacles import crew_at, no_redis, nobody
 from .progress import Shown, progress_of
 from .states import State
 
@@ -82,7 +81,6 @@ class Page:
     execution: Execution
     state: State
     sentence: str
-    obstacles: list[str]
     is_known: bool
     progress: Shown | None
     family: Family | None
@@ -106,7 +104,6 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
         state=states.of_execution(execution, moment),
         sentence=_struck(admin, request, execution)
         or _sentence(execution, moment, payload=payload),
-        obstacles=[*no_redis(), *nobody(crew_at(moment))] if execution.is_live else [],
         is_known=execution.task_name in registered(),
         progress=progress_of(execution),
         family=family_of(admin, request, execution, moment),
