@@ -14,7 +14,8 @@ from django_agenda.admin.overview.load import read_load
 from django_agenda.admin.overview.page import Page
 from django_agenda.admin.overview.scope import read_scope
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution
+from django_agenda.conf import get_settings
+from django_agenda.models import Batch, Execution, Worker
 from django_agenda.scheduling.prune import Rules, prune
 from tests.factories import (
     CALM,
@@ -163,8 +164,8 @@ def test_what_waits_and_runs_is_counted(admin_client: Client) -> None:
     moment = now()
     ExecutionFactory.create(due_at=moment - timedelta(minutes=2))
     ExecutionFactory.create(due_at=moment - timedelta(minutes=9), held_by="paused")
-    ExecutionFactory.create(status="running", started_at=moment)
-    WorkerFactory.create(concurrency=8)
+    worker = WorkerFactory.create(concurrency=8)
+    ExecutionFactory.create(status="running", started_at=moment, claimed_by=worker.pk)
     WorkerFactory.create(concurrency=8, beat_at=moment - timedelta(hours=2))
 
     page, _text = shown(admin_client)
@@ -173,6 +174,52 @@ def test_what_waits_and_runs_is_counted(admin_client: Client) -> None:
     assert now_tile["due"] == "1"
     assert now_tile["oldest"].startswith("2 min")
     assert now_tile["running"] == "1 / 8"
+
+
+def hold(worker: Worker, many: int) -> None:
+    ExecutionFactory.create_batch(
+        many, status="running", claimed_by=worker.pk, started_at=now(), due_at=now()
+    )
+
+
+def now_figures(page: Page) -> dict[str, str]:
+    return {figure.name: figure.value for figure in page.tiles[0].figures[2:]}
+
+
+def test_what_is_claimed_beyond_the_slots_does_not_run(admin_client: Client) -> None:
+    hold(WorkerFactory.create(name="busy", concurrency=8, running=39), 39)
+    hold(WorkerFactory.create(name="calm", concurrency=8), 3)
+
+    page, text = shown(admin_client)
+
+    assert now_figures(page) == {"running": "11 / 16", "at hand": "31"}
+    assert page.sentence.startswith("11 running, ")
+    assert "8 / 8 + 31 at hand" in text
+    assert "39 / 8" not in text
+    assert "8 / 8 + 31 at hand" in admin_client.get("/admin/django_agenda/worker/").text
+
+
+def test_what_lost_workers_hold_does_not_run(admin_client: Client) -> None:
+    hold(WorkerFactory.create(beat_at=now() - timedelta(minutes=5)), 39)
+
+    page, text = shown(admin_client)
+
+    assert now_figures(page) == {"running": "0 / 0", "with lost workers": "39"}
+    assert page.sentence.startswith("0 running, 39 with lost workers, ")
+    assert "39 / 8" not in text
+
+
+def test_a_silent_worker_is_told_before_it_is_lost(admin_client: Client) -> None:
+    settings = get_settings()
+    silence = (2 * settings.HEARTBEAT + settings.WORKER_TTL) / 2
+    hold(WorkerFactory.create(name="kiwi", beat_at=now() - silence), 9)
+    WorkerFactory.create(name="plum")
+
+    page, _text = shown(admin_client)
+
+    words = "kiwi is silent and holds 9: they are begun again once it is lost"
+    assert page.warnings == [words]
+    assert now_figures(page)["running"] == "8 / 16"
 
 
 def trouble(page: Page) -> dict[str, str]:
