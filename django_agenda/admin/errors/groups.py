@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, Coalesce, TruncHour
+from django.db.models.functions import Cast, TruncHour
 
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
@@ -63,15 +64,10 @@ class Groups:
 
 
 def troubled(rows: QuerySet[Execution], moment: datetime) -> QuerySet[Execution]:
-    """Keep what stands with an error that it met within a week, as `occurred`.
-
-    Of what is still to be tried again that is the start of its last try, of what was refused the
-    moment at which it was written.
-    """
+    """Keep what stands with an error that it met within a week, as `occurred`: see happened()."""
     # As a range as well: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
-    occurred = Coalesce("finished_at", "started_at", "created_at")
-    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=occurred)
+    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=happened())
     return found.filter(occurred__gte=moment - WEEK).order_by()
 
 
