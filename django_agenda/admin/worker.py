@@ -57,7 +57,7 @@ def wish_of(worker: Worker, moment: datetime) -> str:
 class WorkerAdmin(ActingAdmin):
     """Show the processes that run executions, and ask them to rest, go on or end."""
 
-    list_display = ("label", "state", "load", "queues", "counts", "beat")
+    list_display = ("label", "state", "load", "queues", "counts")
     list_filter = ("status",)
     search_fields = ("name", "hostname")
     page_actions = OF_WORKERS
@@ -107,11 +107,12 @@ class WorkerAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, worker: Worker) -> SafeString:
-        """Return its state."""
+        """Return its state, when it was heard of, and what it was asked for."""
         moment = now()
         return format_html(
-            '{}<span class="ag-sub">{}</span>',
+            '{}<span class="ag-sub">{}</span><span class="ag-sub">{}</span>',
             state_of(worker, moment).badge,
+            _("heartbeat %(when)s") % {"when": wording.distance(worker.beat_at, moment)},
             wish_of(worker, moment),
         )
 
@@ -136,11 +137,6 @@ class WorkerAdmin(ActingAdmin):
             '<span class="ag-trouble" title="{}">{}{}</span>',
             ((OUTCOMES[slug].label, OUTCOMES[slug].icon, wording.count(n)) for slug, n in shown),
         )
-
-    @admin.display(description=gettext_lazy("heartbeat"))
-    def beat(self, worker: Worker) -> str:
-        """Return how long ago it was heard of."""
-        return wording.distance(worker.beat_at, now())
 
 
 def _facts(worker: Worker, moment: datetime) -> list[tuple[str, Any]]:
