@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +84,7 @@ def _options() -> argparse.Namespace:
 def _pictures(site: Site) -> list[Picture]:
     page = f"django_agenda/batch/{site.batch}/change/"
     found = [
+        Picture(name="workers", path="django_agenda/worker/", height=560),
         Picture(name="overview", path="django_agenda/overview/", height=1120),
         Picture(name="batch-list", path="django_agenda/batch/"),
         Picture(name="retry", path=f"django_agenda/batch/{site.batch}/do/retry/"),
@@ -192,84 +191,13 @@ def _own_site() -> Iterator[Site]:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        password, batch, big_batch = _fill()
+        from scripts.picture_data import fill
+
+        password, batch, big_batch = fill()
         with _served() as url:
             yield Site(
                 url=url, user="admin", password=password, batch=str(batch), big_batch=str(big_batch)
             )
-
-
-def _fill() -> tuple[str, int, int]:
-    from django.contrib.auth.models import User
-
-    from tests.factories import CALM, Scene, WorkerFactory, flood
-
-    password = secrets.token_hex()
-    User.objects.create_superuser("admin", password=password)
-    # First what takes long: the others shall be of the moment of the picture.
-    big = flood(20_000, over=timedelta(hours=24), name="Newsletter", labels=["mail"])
-    flood(
-        40,
-        over=timedelta(minutes=1),
-        name="Reminders, all at once",
-        scene=Scene(elapsed=300.0, outage=(0.1, 1.0), refused=0.0),
-    )
-    flood(
-        2400,
-        over=timedelta(hours=2),
-        name="Digest",
-        scene=Scene(elapsed=9.0, refused=0.0, outage=None),
-    )
-    flood(800, over=timedelta(hours=1), name="Birthday vouchers", labels=["shop"], scene=CALM)
-    batch = flood(1000, name="Reminders", key="reminders-47", labels=["mail"])
-    flood(
-        500,
-        over=timedelta(minutes=30),
-        name="Evening invoices",
-        scene=Scene(elapsed=-12.0, refused=0, cancelled=0),
-    )
-    for name, running in (("mail-1", 6), ("mail-2", 8), ("shop-1", 2)):
-        WorkerFactory.create(name=name, running=running)
-    _fill_lists(big.pk)
-    return password, batch.pk, big.pk
-
-
-def _fill_lists(batch: int) -> None:
-    from django_agenda.clock import now
-    from django_agenda.models import Execution, Operation, Schedule
-    from tests import tasks
-
-    rules = (("Reports", "0 9 * * 1-5", 40), ("Sweep the carts", "*/15 * * * *", 900))
-    for place, (name, rule, typical) in enumerate(rules):
-        schedule = Schedule.objects.cron(tasks.nothing, rule, name=name, labels=["shop"])
-        for number in range(60):
-            tick = now() - timedelta(minutes=15 * (60 - number))
-            Execution.objects.create(
-                schedule=schedule,
-                task_name=schedule.task_name,
-                tick_at=tick,
-                due_at=tick,
-                finished_at=tick,
-                started_at=tick,
-                status="failed" if number in (17, 41 + place) else "succeeded",
-                lag_ms=typical + 37 * (number % 7),
-                run_ms=400 + (number * 7919) % 1700,
-            )
-    Schedule.objects.interval(tasks.nothing, timedelta(seconds=90), name="Poll the bank")
-    Schedule.objects.cron(tasks.nothing, "@monthly", name="Invoices").disable()
-    Operation.objects.create(
-        kind="retry",
-        model="batch",
-        subjects=[batch],
-        filter_text="Newsletter",
-        by="anna",
-        reason="The mail server is back",
-        status="running",
-        started_at=now(),
-        total=2900,
-        done=1740,
-        skipped=12,
-    )
 
 
 @contextmanager

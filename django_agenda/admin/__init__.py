@@ -11,7 +11,7 @@ from .overview.view import OverviewAdmin
 from .queues.view import QueueAdmin
 from .schedule import ScheduleAdmin
 from .strike import StrikeAdmin
-from .worker import WorkerAdmin
+from .workers.view import WorkerAdmin
 
 __all__ = [
     "BatchAdmin",

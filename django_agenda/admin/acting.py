@@ -44,6 +44,7 @@ class ActingAdmin(ReadOnlyAdmin):
 
     page_actions: ClassVar[tuple[Offer, ...]] = ()
     list_actions: ClassVar[tuple[Action, ...]] = ()
+    news_template = "admin/django_agenda/news.html"
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -104,8 +105,16 @@ class ActingAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the list, with the script that ticks all of a page."""
         media = self.media + forms.Media(js=["admin/js/actions.js"])
-        shown = {"media": media, "live": since_now(self, request)}
+        shown = {
+            "media": media,
+            "news_template": self.news_template,
+            **self.news(request),
+        }
         return super().changelist_view(request, shown | (extra_context or {}))
+
+    def news(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what is kept fresh above the list: `live`, and what its template shows."""
+        return {"live": since_now(self, request)}
 
     def news_view(self, request: HttpRequest, since: int) -> HttpResponse:
         """Answer with what has come since a list was loaded; see the module `news`."""

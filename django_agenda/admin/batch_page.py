@@ -11,7 +11,6 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -24,16 +23,22 @@ from django_agenda.models.strike import Strike
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
+from .batch_definition import definition
 from .batch_failures import FailureRow, failure_rows
 from .batch_operations import OperationRow, operation_rows
 from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
+from .obstacles import crew_at, no_redis, nobody
+from .outlook import outlook_facts
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
 
 if TYPE_CHECKING:
     from .acting import ActingAdmin
+
+
+_LATELY_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,7 @@ class Page:
     batch: Batch
     state: State
     flags: list[State]
+    obstacles: list[str]
     facts: list[tuple[str, SafeString | str]]
     scheduling: outcome.Stage
     running: outcome.Stage
@@ -83,11 +89,13 @@ def batch_page(
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
-    whole = whole_span(batch, rows.aggregate(last=Max("planned_offset_ms"))["last"], moment)
+    last_ms = rows.aggregate(last=Max("planned_offset_ms"))["last"]
+    whole = whole_span(batch, last_ms, moment)
     span = read_span(request.GET, whole)
     status = request.GET.get("status", "")
     status = status if status in states.OUTCOMES else ""
     links = Links(status=status, span=span)
+    crew = crew_at(moment)
     done = deeds(batch, moment)
     subject = Subject(
         batch=batch,
@@ -96,7 +104,8 @@ def batch_page(
         now=moment,
         zoom_url=links.zoom,
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
-        deed=done[0].number if done else 0,
+        deeds=done,
+        capacity=0 if batch.is_finished else crew.capacity,
         counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
@@ -106,7 +115,12 @@ def batch_page(
         batch=batch,
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
-        facts=[*_facts(batch, moment), *_held(batch, rows)],
+        obstacles=[*no_redis(), *nobody(crew)],
+        facts=[
+            *_facts(batch, moment),
+            *outlook_facts(batch, rows, last_ms or 0, moment),
+            *_held(batch, rows),
+        ],
         scheduling=outcome.scheduling(batch),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
@@ -115,18 +129,18 @@ def batch_page(
         timeline=timeline,
         span_words=_span_words(batch, span, moment),
         zone=timezone.get_current_timezone_name(),
-        steps=_steps(span, whole, subject.now_ms, links),
+        steps=[*_steps(span, whole, subject.now_ms, links), *_failures_only(batch, links)],
         status=status,
         status_label=str(states.OUTCOMES[status].label) if status else "",
         all_statuses_url=links.filter(""),
-        tiles=numbers.tiles(span, timeline.count, timeline.times),
+        tiles=numbers.tiles(span, timeline.count, timeline.times, timeline.peak),
         failures=failures,
         more_failures=more,
         table=read_table(admin, request, subject, timeline.histogram, links)
         if admin.can_see(request, Execution)
         else None,
         all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
-        definition=[*_definition(batch), *_origin(admin, request, batch)],
+        definition=definition(admin, request, batch),
         buttons=buttons,
         deeds=done,
         operations=operation_rows(admin, operations, moment),
@@ -212,6 +226,16 @@ def _span_words(batch: Batch, span: Span, moment: datetime) -> str:
     return f"{first} – {last}"
 
 
+def _failures_only(batch: Batch, links: Links) -> list[Step]:
+    if not batch.failed or links.status == "failed":
+        return []
+    return [Step(label=_("Failures only"), url=links.filter("failed"))]
+
+
+def _between(lo_ms: int, hi_ms: int, whole: Span) -> Span:
+    return read_span({"from": str(lo_ms), "to": str(hi_ms)}, whole)
+
+
 def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
     if span.whole and whole.length_ms < 400:
         return []
@@ -227,36 +251,12 @@ def _steps(span: Span, whole: Span, now_ms: int, links: Links) -> list[Step]:
     ]
     if whole.lo_ms < now_ms < whole.hi_ms:
         reach = max(whole.length_ms // 20, 1)
-        around = read_span({"from": str(now_ms - reach), "to": str(now_ms + reach)}, whole)
+        around = _between(now_ms - reach, now_ms + reach, whole)
         steps.append(Step(label=_("Around now"), url=links.zoom(around) + "#timeline"))
+        if now_ms - whole.lo_ms > 2 * _LATELY_MS:
+            lately = _between(now_ms - _LATELY_MS, now_ms, whole)
+            steps.append(Step(label=_("Last 15 min"), url=links.zoom(lately) + "#timeline"))
     if not span.whole:
         url = links.zoom(whole) + "#timeline"
         steps.append(Step(label=_("Whole window"), key="Escape", url=url))
     return steps
-
-
-def _origin(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> list[tuple[str, SafeString]]:
-    """Return a link to the execution whose body has scattered it."""
-    rows = admin.executions(request).only("key", "task_name")
-    parent = rows.filter(pk=batch.parent_id).first() if batch.parent_id else None
-    if parent is None or not admin.can_see(request, Execution):
-        return []
-    name = parent.key or wording.short_task(parent.task_name)
-    return [(_("Scheduled by"), format_html('<a href="{}">{}</a>', admin.url_of(parent), name))]
-
-
-def _definition(batch: Batch) -> list[tuple[str, Any]]:
-    jitter = wording.duration(batch.jitter.total_seconds() * 1000) if batch.jitter else ""
-    found: list[tuple[str, Any]] = [
-        (_("Number"), batch.pk),
-        (_("Key"), batch.key),
-        (_("Labels"), ", ".join(batch.labels)),
-        (_("Strategy"), batch.strategy),
-        (_("Jitter"), f"± {jitter}" if jitter else ""),
-        (_("Seed"), batch.seed),
-        (_("Pauses at failures"), batch.max_failures),
-        (_("On success"), batch.on_success),
-        (_("On failure"), batch.on_failure),
-        (_("On complete"), batch.on_complete),
-    ]
-    return [(name, value) for name, value in found if value not in (None, "")]

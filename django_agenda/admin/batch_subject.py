@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -14,6 +14,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.scheduling.digest import Counted, digest_of
 from django_agenda.scheduling.grid import Grid
 
+from .actions.history import Deed
 from .memory import memory
 from .span import MILLISECOND, Span
 from .timeline.drawing import DOTS_UP_TO
@@ -27,8 +28,9 @@ _BY_VERBS = ("pending", "cancelled", "skipped", "total", "start", "over", "pause
 class Subject:
     """Hold whose timeline it is, which part of it, and how links are written.
 
-    `deed` is what people did to the batch last: what was counted before it is not shown after it.
+    `deeds` is what people did to the batch last: what was counted before it is not shown after it.
     `counted` is what was counted of the whole batch after its end, for those who see all of it.
+    `capacity` is how much the workers can run at once, if that is of interest.
     """
 
     batch: Batch
@@ -37,8 +39,9 @@ class Subject:
     now: datetime
     zoom_url: Callable[[Span], str]
     execution_url: Callable[[Execution], str]
-    deed: int = 0
+    deeds: Sequence[Deed] = ()
     counted: Counted | None = None
+    capacity: int = 0
 
     @property
     def now_ms(self) -> int:
@@ -68,7 +71,8 @@ class Subject:
         is_final = batch.is_finished
         state = batch.version if is_final else [getattr(batch, name) for name in _BY_VERBS]
         who_sees = self.rows.query.sql_with_params()
-        key = repr((what, batch.pk, batch.created_at, self.span, self.deed, state, who_sees))
+        last_deed = self.deeds[0].number if self.deeds else 0
+        key = repr((what, batch.pk, batch.created_at, self.span, last_deed, state, who_sees))
         return memory.recall(key, count, is_final=is_final)
 
 

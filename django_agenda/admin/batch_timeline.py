@@ -21,6 +21,7 @@ from .pruned import pruned_lags, with_pruned, with_pruned_times
 from .slices import Histogram, coarser, tabulate
 from .span import MILLISECOND, SHORTEST_MS, Span
 from .timeline.axis import Axis
+from .timeline.concurrency import most_at_once
 from .timeline.density import QUANTILES
 from .timeline.drawing import Detail, Drawing, Material, Zoom, detail_for, draw
 from .timeline.rows import Item
@@ -28,9 +29,11 @@ from .timeline.rows import Item
 _SLICES_A_LINK = 10
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
-    *("due_at", "planned_offset_ms", "started_at", "finished_at", "lag_ms", "run_ms"),
+    *("due_at", "planned_offset_ms", "slot_offset_ms", "started_at", "finished_at", "lag_ms"),
+    "run_ms",
     "error_class",
 )
+_DOT = ("planned_offset_ms", "slot_offset_ms", "status", "started_at", "lag_ms", "run_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Timeline:
     histogram: Histogram
     times: Times
     slice_length: str
+    peak: int | None = None
 
     @property
     def count(self) -> int:
@@ -107,6 +111,7 @@ def _timeline(material: Material, shown: Histogram, times: Times) -> Timeline:
         histogram=shown,
         times=times,
         slice_length=wording.duration(shown.grid.width_ms),
+        peak=max(material.most_at_once, default=None),
     )
 
 
@@ -126,7 +131,17 @@ def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
         now_ms=subject.now_ms,
         end_ms=-(-batch.over // MILLISECOND),
         paused_ms=paused,
+        capacity=subject.capacity,
+        marks=_marks(subject),
     )
+
+
+def _marks(subject: Subject) -> list[tuple[int, str]]:
+    """Return when people did something to the batch, and what."""
+    start = subject.batch.start
+    return [
+        ((deed.at - start) // MILLISECOND, f"{deed.user}: {deed.words}") for deed in subject.deeds
+    ]
 
 
 def _zooms(subject: Subject, shown: Histogram) -> list[Zoom]:
@@ -173,14 +188,19 @@ def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
     if subject.span.whole:
         last = max((item.ended_ms or 0 for item in items), default=0)
         axis = replace(axis, hi_ms=max(axis.hi_ms, last))
-    times = times_of(
-        [
-            Started(row.planned_offset_ms, row.lag_ms, row.run_ms)
-            for row in found
-            if row.lag_ms is not None
-        ]
-    )
-    return replace(material, axis=axis, items=items), times
+    started = [
+        Started(item.started_ms, row.lag_ms, row.run_ms)
+        for item, row in zip(items, found, strict=True)
+        if item.started_ms is not None and row.lag_ms is not None
+    ]
+    times = times_of(started, [row.planned_offset_ms - row.slot_offset_ms for row in found])
+    spells = [
+        (item.started_ms, item.ended_ms)
+        for item in items
+        if item.started_ms is not None and item.ended_ms is not None
+    ]
+    most = most_at_once(spells, material.edges)
+    return replace(material, axis=axis, items=items, most_at_once=most), times
 
 
 def _item(subject: Subject, execution: Execution) -> Item:
@@ -226,19 +246,30 @@ def _title(execution: Execution, state: states.State, subject: Subject) -> str:
 
 
 def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Material, Times]:
-    found = list(subject.in_span.values_list("planned_offset_ms", "status", "lag_ms", "run_ms"))
+    found = list(subject.in_span.values_list(*_DOT))
     idle: dict[str, list[int]] = {}
-    for planned, status, lag, _run in found:
-        if lag is None:
+    marks: list[tuple[int, str, int]] = []
+    started: list[Started] = []
+    spells: list[tuple[int, int]] = []
+    for planned, _slot, status, at, lag, run in found:
+        if lag is None or at is None:
             line = idle.setdefault(status, [0] * grid.size)
             line[grid.place(planned - grid.origin_ms)] += 1
-    started = [
-        (planned, status, lag, run) for planned, status, lag, run in found if lag is not None
-    ]
-    times = times_of([Started(planned, lag, run) for planned, _status, lag, run in started])
-    marks = [(planned, status, lag) for planned, status, lag, _run in started]
-    longest = times.longest_lag_ms
-    return replace(material, dots=marks, idle=idle, longest_lag_ms=longest), times
+            continue
+        begin = (at - subject.batch.start) // MILLISECOND
+        marks.append((planned, status, lag))
+        started.append(Started(begin, lag, run))
+        if run is not None or status == Execution.Status.RUNNING:
+            spells.append((begin, subject.now_ms if run is None else begin + run))
+    times = times_of(started, [planned - slot for planned, slot, *_rest in found])
+    drawn = replace(
+        material,
+        dots=marks,
+        idle=idle,
+        longest_lag_ms=times.longest_lag_ms,
+        most_at_once=most_at_once(spells, material.edges),
+    )
+    return drawn, times
 
 
 def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Material:
@@ -246,7 +277,8 @@ def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Mat
     columns: dict[int, list[tuple[int, int]]] = {}
     for place, step, many in cells:
         columns.setdefault(place, []).append((step, many))
-    sketches = {place: Sketch(sorted(steps)) for place, steps in columns.items()}
+    longest = times.longest_lag_ms
+    sketches = {place: Sketch(sorted(steps), longest=longest) for place, steps in columns.items()}
     quantiles = [
         [
             sketches[place].quantile(share) if place in sketches else None
@@ -254,5 +286,4 @@ def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Mat
         ]
         for _name, share in QUANTILES
     ]
-    longest = times.longest_lag_ms
     return replace(material, cells=cells, quantiles=quantiles, longest_lag_ms=longest)

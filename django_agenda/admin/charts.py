@@ -12,6 +12,8 @@ from .timeline.axis import number
 
 _LEAST_SHARE = 0.8
 _SPARK_HEIGHT = 20
+_FAILURE_HEIGHT = 4
+_MOST_WITH_GAPS = 40
 
 
 class Part(NamedTuple):
@@ -56,6 +58,8 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
     """Return stacked columns, one colour a status, as an SVG; without a label it is decoration."""
     totals = [sum(column) for column in zip(*columns.values(), strict=True)]
     highest = max(totals, default=0)
+    # Where columns are narrow, gaps between them would take their colour away.
+    wide = ".8" if len(totals) <= _MOST_WITH_GAPS else "1"
     drawn = []
     base = [0.0] * len(totals)
     for slug, line in columns.items():
@@ -64,9 +68,8 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
             if many and highest:
                 height = max(_SPARK_HEIGHT * many / highest, 1.5)
                 base[place] += height
-                path.append(
-                    f"M{place} {number(_SPARK_HEIGHT - base[place], 2)}h.8v{number(height, 2)}h-.8z"
-                )
+                top = number(_SPARK_HEIGHT - base[place], 2)
+                path.append(f"M{place} {top}h{wide}v{number(height, 2)}h-{wide}z")
         if path:
             drawn.append((slug, "".join(path)))
     paths = format_html_join("", '<path class="ag-fill ag-s-{}" d="{}"/>', drawn)
@@ -81,4 +84,33 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
         _SPARK_HEIGHT,
         meaning,
         paths,
+    )
+
+
+def occupancy(
+    busy: Sequence[float | None], failed: Sequence[int], slots: int, label: str
+) -> SafeString:
+    """Return how many of its slots a worker had busy, as an SVG: full is as high as it can be.
+
+    Where somebody failed there is a mark at the top. None is a step in which it was not heard.
+    """
+    known, work, trouble = "", "", ""
+    for place, (many, bad) in enumerate(zip(busy, failed, strict=True)):
+        if many is None:
+            continue
+        known += f"M{place} 0h1v{_SPARK_HEIGHT}h-1z"
+        if many and slots:
+            height = max(_SPARK_HEIGHT * min(many / slots, 1), 1.5)
+            work += f"M{place} {number(_SPARK_HEIGHT - height, 2)}h1v{number(height, 2)}h-1z"
+        if bad:
+            trouble += f"M{place} 0h1v{_FAILURE_HEIGHT}h-1z"
+    drawn = [("ag-track", known), ("ag-fill ag-s-running", work), ("ag-fill ag-s-failed", trouble)]
+    return format_html(
+        '<svg class="ag-slots" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><title>{}</title>{}</svg>',
+        max(len(busy), 1),
+        _SPARK_HEIGHT,
+        label,
+        label,
+        format_html_join("", '<path class="{}" d="{}"/>', [one for one in drawn if one[1]]),
     )

@@ -11,10 +11,14 @@ from django_agenda.timing.steps import step_width
 
 
 class Sketch(NamedTuple):
-    """Hold how often a duration fell into which step: pairs in the order of the steps."""
+    """Hold how often a duration fell into which step: pairs in the order of the steps.
+
+    `longest` is the longest of them where that was measured: no quantile is above it.
+    """
 
     steps: Sequence[tuple[int, int]]
     exact: bool = False
+    longest: int | None = None
 
     @property
     def size(self) -> int:
@@ -27,25 +31,30 @@ class Sketch(NamedTuple):
         for low, number in self.steps:
             if rank < before + number:
                 width = 1 if self.exact else step_width(low)
-                return low + (width - 1) * (rank - before + 0.5) / number
+                found = low + (width - 1) * (rank - before + 0.5) / number
+                return found if self.longest is None else min(found, max(self.longest, 0))
             before += number
         return None
 
 
 class Times(NamedTuple):
-    """Hold what the numbers of a span are made of; offsets count from the start of the batch."""
+    """Hold what the numbers of a span are made of; offsets count from the start of the batch.
+
+    `shift_ms` is how far off its slot the plan lies, at the least and at the most; None: unknown.
+    """
 
     lag: Sketch
     run: Sketch
     longest_lag_ms: int | None
     first_start_ms: int | None
     last_end_ms: int | None
+    shift_ms: tuple[int, int] | None = None
 
 
 class Started(NamedTuple):
     """Hold one execution that has started: all in milliseconds."""
 
-    planned_ms: int
+    started_ms: int
     lag_ms: int
     run_ms: int | None
 
@@ -58,15 +67,16 @@ def exact_sketch(durations: Iterable[int]) -> Sketch:
     return Sketch(sorted(counts.items()), exact=True)
 
 
-def times_of(started: Sequence[Started]) -> Times:
+def times_of(started: Sequence[Started], shifts: Sequence[int]) -> Times:
     """Return the times of executions that are all in memory."""
     ended = [row for row in started if row.run_ms is not None]
     return Times(
         exact_sketch(row.lag_ms for row in started),
         exact_sketch(row.run_ms or 0 for row in ended),
         max((row.lag_ms for row in started), default=None),
-        min((row.planned_ms + row.lag_ms for row in started), default=None),
-        max((row.planned_ms + row.lag_ms + (row.run_ms or 0) for row in ended), default=None),
+        min((row.started_ms for row in started), default=None),
+        max((row.started_ms + (row.run_ms or 0) for row in ended), default=None),
+        (min(shifts), max(shifts)) if shifts else None,
     )
 
 
@@ -75,4 +85,5 @@ def times_from(lags: Lags, runs: Runs) -> Times:
     by_step: Counter[int] = Counter()
     for (_, step), number in lags.items():
         by_step[step] += number
-    return Times(Sketch(sorted(by_step.items())), Sketch(sorted(runs.steps.items())), *runs[1:])
+    lag = Sketch(sorted(by_step.items()), longest=runs.longest_lag_ms)
+    return Times(lag, Sketch(sorted(runs.steps.items())), *runs[1:])

@@ -16,7 +16,6 @@ from django.urls import reverse
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.identity import first_uuid7
-from django_agenda.models.worker import Worker
 
 from . import live
 from .span import MILLISECOND
@@ -51,8 +50,8 @@ def news_view(admin: ActingAdmin, request: HttpRequest, since: int) -> HttpRespo
     except IncorrectLookupParameters as error:
         raise Http404 from error
     moment = _EPOCH + since * MILLISECOND
-    # The ids of the others tell when they were made.
-    has_time = admin.model not in (Execution, Worker)
+    # The ids of executions tell when they were made.
+    has_time = admin.model is not Execution
     is_new = Q(created_at__gt=moment) if has_time else Q(pk__gt=first_uuid7(moment))
     many = rows.filter(is_new).order_by()[: MOST_COUNTED + 1].count()
     tag = _tag(request, many)

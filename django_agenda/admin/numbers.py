@@ -28,8 +28,11 @@ class Tile:
     figures: list[Figure]
 
 
-def tiles(span: Span, planned: int, times: Times) -> list[Tile]:
-    """Return three groups of numbers; a dash where nothing has happened yet."""
+def tiles(span: Span, planned: int, times: Times, peak: int | None) -> list[Tile]:
+    """Return three groups of numbers; a dash where nothing has happened yet.
+
+    `peak` is how many ran at once, where that is known.
+    """
     return [
         Tile(
             title=_("Rate"),
@@ -37,6 +40,7 @@ def tiles(span: Span, planned: int, times: Times) -> list[Tile]:
             figures=[
                 Figure(name=_("planned"), value=wording.rate(planned, span.length_ms)),
                 Figure(name=_("actual"), value=_actual(times)),
+                *_shift(times),
             ],
         ),
         Tile(
@@ -50,13 +54,24 @@ def tiles(span: Span, planned: int, times: Times) -> list[Tile]:
         Tile(
             title=_("Run time"),
             hint=_("from the start to the end"),
-            figures=_quantiles(times.run, (50, 95)),
+            figures=[
+                *_quantiles(times.run, (50, 95)),
+                *([Figure(name=_("at once"), value=wording.count(peak))] if peak else []),
+            ],
         ),
     ]
 
 
+def _shift(times: Times) -> list[Figure]:
+    """Return how far the plan lies off even slots: jitter, and what was moved since."""
+    if times.shift_ms is None or times.shift_ms == (0, 0):
+        return []
+    low, high = (wording.duration(shift) for shift in times.shift_ms)
+    return [Figure(name=_("off its slots"), value=f"{low} … {high}")]
+
+
 def _actual(times: Times) -> str:
-    if times.first_start_ms is None or times.last_end_ms is None:
+    if times.first_start_ms is None or times.last_end_ms is None or times.run.size < 2:
         return "–"
     return wording.rate(times.run.size, max(times.last_end_ms - times.first_start_ms, 1))
 

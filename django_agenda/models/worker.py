@@ -53,7 +53,7 @@ class Worker(models.Model):
     incarnation cannot. `beat_at` is its lease, written and judged by the database's clock only.
 
     `requested` is what somebody wants of it; the process reads it with each heartbeat, and writes
-    `status` when it has obeyed.
+    `status` when it has obeyed. `memory` is in bytes; `load` is for read_load().
     """
 
     class Status(models.TextChoices):
@@ -94,6 +94,8 @@ class Worker(models.Model):
     running = models.PositiveIntegerField(_("running"), default=0)
     succeeded = models.PositiveBigIntegerField(_("succeeded"), default=0)
     failed = models.PositiveBigIntegerField(_("failed"), default=0)
+    memory = models.PositiveBigIntegerField(_("memory"), null=True, blank=True)
+    load = models.JSONField(_("load"), default=list, blank=True, editable=False)
 
     objects = WorkerQuerySet.as_manager()
 

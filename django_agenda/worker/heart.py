@@ -18,6 +18,8 @@ from django_agenda.models.worker import Worker
 
 from .fleet import resign, sign
 from .lease import Lease
+from .load_line import LoadLine
+from .pulse import memory
 from .trouble import DATABASE, Trouble
 from .without_redis import database_now
 
@@ -38,6 +40,7 @@ class Heart:
         self.lease = Lease(worker, self._trusted)
         self._beat_at = monotonic()
         self._requested = worker.requested
+        self._load = LoadLine()
         self.counts: Callable[[], dict[str, int]] = dict
         self.heed: Callable[[str], None] = lambda _: None
         self.note_silence: Callable[[float], None] = lambda _: None
@@ -77,7 +80,9 @@ class Heart:
         """Beat once; a worker that was declared lost begins a new incarnation."""
         began = monotonic()
         living = self._rows(self.worker).filter(status__in=Worker.LIVING)
-        answered = living.update(beat_at=Now(), **self.counts())
+        counts = self.counts()
+        load = self._load.note(counts, now())
+        answered = living.update(beat_at=Now(), memory=memory(), load=load, **counts)
         self.note_silence(began - self._beat_at)
         self._beat_at = began
         if answered:

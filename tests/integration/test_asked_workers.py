@@ -37,6 +37,19 @@ def only_worker(status: str) -> bool:
     return Worker.objects.filter(status=status).exists()
 
 
+def test_a_heartbeat_tells_memory_and_load() -> None:
+    heart = heart_of()
+    heart.counts = lambda: {"running": 1, "succeeded": 4, "failed": 2}
+
+    heart.tick()
+
+    row = Worker.objects.get(pk=heart.worker.pk)
+    assert row.memory
+    assert row.memory > 1024**2
+    assert [step[1:] for step in row.load] == [[1.0, 2]]
+    row.delete()
+
+
 # --- the verbs ---
 
 

@@ -30,6 +30,7 @@ class Deed:
     """Hold one entry as it is shown."""
 
     number: int
+    at: datetime
     when: SafeString | str
     user: str
     words: str
@@ -113,6 +114,7 @@ def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
     return [
         Deed(
             number=entry.pk,
+            at=entry.action_time,
             when=wording.time_tag(entry.action_time, moment),
             user=str(entry.user),
             words=entry.get_change_message(),

@@ -16,18 +16,21 @@ from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
 from django_agenda.admin.numbers import Figure, Tile
+from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.strip import Strip
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.schedule import Schedule
 from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
-from django_agenda.scheduling.health import Finding, Limits, examine, redis_error
+from django_agenda.scheduling.health import Finding, Limits, examine
 
 from .batches import BatchRows, batch_tables
 from .errors import ErrorRows, read_errors, read_ignored
 from .load import Load, peak_words, read_lateness, read_load
+from .schedules import ScheduleRows, silent_schedules
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
 
@@ -53,6 +56,7 @@ class Page:
     is_capped: bool
     trouble: BatchRows | None
     others: BatchRows | None
+    silent: ScheduleRows | None
     errors: ErrorRows | None
     workers: WorkerRows | None
     is_new: bool
@@ -68,7 +72,6 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     load = read_load(rows, scope, moment)
     due, oldest, running = _at_work(rows, moment)
     workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
-    broker_error = redis_error()
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
     ignored = read_ignored(rows, scope)
     trouble, others = batch_tables(scope, moment, admin.url_of, ignored)
@@ -77,12 +80,20 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         sentence=_sentence(load, running, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
-        warnings=[*_warnings(broker_error, workers, due), *_struck()],
+        warnings=[*no_redis(), *nobody(workers.crew, due), *_struck()],
         tiles=_tiles(load, rows, scope, moment, (due, oldest, running), workers),
         strip=None if load.is_empty else load.drawing(),
         is_capped=scope.more,
         trouble=trouble if sees_batches else None,
         others=others if sees_batches else None,
+        silent=silent_schedules(
+            seen_rows(site, request, Schedule),
+            moment,
+            admin.url_of,
+            works=workers.crew.at_work > 0,
+        )
+        if admin.can_see(request, Schedule)
+        else None,
         errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
         workers=workers if admin.can_see(request, Worker) else None,
         is_new=is_new,
@@ -132,22 +143,6 @@ def _sentence(load: Load, running: int, trouble: BatchRows) -> str:
     return ", ".join(parts)
 
 
-def _warnings(broker_error: str, workers: WorkerRows, due: int) -> list[str]:
-    found = []
-    if broker_error:
-        found.append(_("Redis does not answer; this is what the database says: %s") % broker_error)
-    if not workers.living:
-        found.append(
-            _("No worker is alive, and %s are due: start one with manage.py run_agenda_worker")
-            % wording.count(due)
-            if due
-            else _("No worker is alive: start one with manage.py run_agenda_worker")
-        )
-    elif not workers.at_work:
-        found.append(_("Every worker is quiet or ends: nothing new is started"))
-    return found
-
-
 def _struck() -> list[str]:
     count = Strike.objects.count()
     words = ngettext(
@@ -175,7 +170,7 @@ def _tiles(
             _("what waits although it is due, and what runs"),
             (_("due"), wording.count(due)),
             (_("oldest"), waited),
-            (_("running"), f"{wording.count(running)} / {wording.count(workers.capacity)}"),
+            (_("running"), f"{wording.count(running)} / {wording.count(workers.crew.capacity)}"),
         ),
         _tile(
             _("Last hour"),

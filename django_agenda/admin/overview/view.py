@@ -16,6 +16,7 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
 from django_agenda.models.overview import Overview
+from django_agenda.models.schedule import Schedule
 from django_agenda.models.worker import Worker
 
 from .page import overview_page, seen_rows
@@ -38,6 +39,7 @@ class OverviewAdmin(LivePageAdmin):
             "batches_url": self.list_url(Batch),
             "executions_url": self.list_url(Execution),
             "workers_url": self.list_url(Worker),
+            "schedules_url": self.list_url(Schedule) if self.can_see(request, Schedule) else "",
             "errors_url": self.list_url(ErrorGroup) if self.can_see(request, ErrorGroup) else "",
         }
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from .axis import Axis, Tick, number, ticks
 from .bars import Bars, Layer, Level, stack
+from .concurrency import Concurrency, concurrency
 from .density import QUANTILES, Line, heat, lines
 from .dots import dots
 from .lag_scale import LagScale, lag_scale
@@ -23,6 +24,7 @@ _BARS_HEIGHT = 84.0
 _LOWER_TOP = 162.0
 _LAG_HEIGHT = 168.0
 _AXIS_HEIGHT = 24.0
+_CAPTION_HEIGHT = 30.0
 _PLOT_TOP = 18.0
 _FLIPS_FROM = 0.9
 _CROWDED = 1500
@@ -47,6 +49,7 @@ class Material:
 
     `edges` are the slices, `counts` their executions by status. `dots` are (planned, status,
     lateness), `cells` (slice, lateness, count), `quantiles` those of QUANTILES, slice by slice.
+    `most_at_once` is by slice as well; `marks` are moments with words.
     """
 
     axis: Axis
@@ -65,6 +68,9 @@ class Material:
     cells: Sequence[tuple[int, int, int]] = ()
     quantiles: Sequence[Sequence[float | None]] = ()
     idle: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    most_at_once: Sequence[int] = ()
+    capacity: int = 0
+    marks: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,14 @@ class Band:
 
     x: str
     width: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Hold a moment at which somebody did something."""
+
+    x: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +141,8 @@ class Drawing:
     heat: Sequence[Layer]
     lines: Sequence[Line]
     lanes: Sequence[Lane]
+    at_once: Concurrency | None
+    marks: Sequence[Mark]
 
 
 def detail_for(count: int) -> Detail:
@@ -147,6 +163,15 @@ def draw(material: Material) -> Drawing:
     scale = lag_scale(material.longest_lag_ms, bottom=bottom, height=height)
     strips = [] if laid else _lanes(material, bottom + 12)
     plot_bottom = bottom + (12 + PITCH * len(strips) if strips else 4)
+    at_once = concurrency(
+        axis,
+        material.edges,
+        material.most_at_once,
+        top=plot_bottom + _CAPTION_HEIGHT,
+        capacity=material.capacity,
+    )
+    if at_once:
+        plot_bottom = float(at_once.bottom) + 4
     return Drawing(
         detail=material.detail,
         lo=str(axis.lo_ms),
@@ -175,6 +200,12 @@ def draw(material: Material) -> Drawing:
         heat=heat(axis, material.edges, scale, material.cells),
         lines=_quantile_lines(material, scale),
         lanes=strips,
+        at_once=at_once,
+        marks=[
+            Mark(x=axis.percent(offset), words=words)
+            for offset, words in material.marks
+            if axis.covers(offset)
+        ],
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from django_agenda.admin.memory import memory
 from tests import sound
 
 ClientFor = Callable[..., Client]
@@ -18,6 +19,11 @@ def _everything_holds(db: None) -> Iterator[None]:
     """Stand for the fixture of the folder above: these tests need neither Redis nor commits."""
     yield
     sound.assert_sound()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    memory.forget()
 
 
 @pytest.fixture

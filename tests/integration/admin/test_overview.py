@@ -14,7 +14,15 @@ from django_agenda.admin.overview.page import Page
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
 from django_agenda.scheduling.prune import Rules, prune
-from tests.factories import CALM, BatchFactory, ExecutionFactory, Scene, WorkerFactory, flood
+from tests.factories import (
+    CALM,
+    BatchFactory,
+    ExecutionFactory,
+    Scene,
+    ScheduleFactory,
+    WorkerFactory,
+    flood,
+)
 
 from .conftest import ClientFor
 from .test_pages import NOT_ALLOWED
@@ -158,6 +166,27 @@ def test_errors_are_grouped_over_batches(admin_client: Client) -> None:
     assert f"error_fingerprint={groups['TimeoutError'].fingerprint}" in text
 
 
+def test_schedules_that_did_not_fire_are_named(admin_client: Client, client_for: ClientFor) -> None:
+    flood(20, scene=CALM)
+    late, early = now() - timedelta(minutes=5), now() + timedelta(minutes=5)
+    ScheduleFactory.create(name="Overdue", next_at=late, task_name="tests.tasks.gone")
+    ScheduleFactory.create(name="Ahead", next_at=early)
+    ScheduleFactory.create(name="Off", next_at=late, enabled=False)
+
+    page, text = shown(admin_client)
+
+    assert page.silent is not None
+    assert [(row.name, row.why) for row in page.silent.rows] == [
+        ("Overdue", "no worker is at work")
+    ]
+    assert "Schedules that did not fire" in text
+    WorkerFactory.create()
+    found = shown(admin_client)[0].silent
+    assert found is not None
+    assert "tests.tasks.gone" in found.rows[0].why
+    assert shown(client_for("view_overview"))[0].silent is None
+
+
 def test_errors_older_than_a_day_are_left_out(admin_client: Client) -> None:
     old = now() - timedelta(days=3)
     ExecutionFactory.create(
@@ -232,7 +261,7 @@ def test_a_redis_that_does_not_answer_is_said(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flood(50, scene=CALM)
-    monkeypatch.setattr("django_agenda.admin.overview.page.redis_error", lambda: "refused")
+    monkeypatch.setattr("django_agenda.admin.obstacles.redis_error", lambda: "refused")
 
     assert "Redis does not answer" in shown(admin_client)[1]
 
