@@ -129,7 +129,7 @@ def batch_page(
             *outlook_facts(batch, rows, last_ms or 0, moment),
             *_struck(admin, request, batch, holds),
         ],
-        scheduling=outcome.scheduling(batch),
+        scheduling=outcome.scheduling(batch, rows),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
         refusal_error=redaction.text(batch.enqueue_error),
