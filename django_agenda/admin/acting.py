@@ -30,7 +30,7 @@ from .actions.action import Action
 from .actions.errand import Errand
 from .actions.offer import Offer
 from .news import news_view, since_now
-from .obstacles import no_redis, redis_refusal
+from .obstacles import redis_refusal
 from .read_only import ReadOnlyAdmin
 
 # What a view wears that asks before it changes anything.
@@ -110,7 +110,6 @@ class ActingAdmin(ReadOnlyAdmin):
         shown = {
             "media": media,
             "news_template": self.news_template,
-            "obstacles": no_redis(),
             **self.news(request),
         }
         return super().changelist_view(request, shown | (extra_context or {}))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -22,31 +22,16 @@ from django_agenda.models.execution import Execution
 from . import charts, live, states, wording
 from .acting import ActingAdmin
 from .actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
+from .batch_list import BatchList
 from .batch_operations import operations_of
 from .batch_page import batch_page
-from .filters import BatchTroubleFilter, BatchWindowFilter, StatusFilter
-from .paging import LeanList
+from .entries import BatchEntries
+from .filters import BatchTroubleFilter, BatchWindowFilter, SourceFilter, StatusFilter
 from .plan.view import plan_view
-from .sparks import plan_sparks
+from .search import search_batches
 from .states import OUTCOMES
 
-_DIGITS = 18
-
-
-class BatchList(LeanList):
-    """Load with the rows of a page what their small drawings need, in one statement."""
-
-    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        """Leave out what the list does not show."""
-        return super().get_queryset(request, *args, **kwargs).defer("enqueue_error")
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Draw the plans of the rows that are shown."""
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        sparks = plan_sparks(self.result_list)
-        for batch in self.result_list:
-            batch.spark = sparks.get(batch.pk, "")
+_LATE_MS = 1000
 
 
 @admin.register(Batch)
@@ -54,9 +39,11 @@ class BatchAdmin(ActingAdmin):
     """Show what was scattered, what came of it, and what can be done about it."""
 
     list_display = ("label", "state", "outcome", "window")
-    list_filter = (StatusFilter, BatchTroubleFilter, BatchWindowFilter)
+    list_filter = (StatusFilter, BatchTroubleFilter, BatchWindowFilter, SourceFilter, BatchEntries)
     search_fields = ("name",)
-    search_help_text = gettext_lazy("Part of a name, or a whole key or number")
+    search_help_text = gettext_lazy(
+        "Part of a name, or a whole key, number or label; or key:, label:, task:, worker: or error:"
+    )
     ordering = ("-id",)
     lookups = frozenset({"key", "labels__contains"})
     page_actions = (*OF_BATCHES, STOP_RETRYING)
@@ -84,14 +71,8 @@ class BatchAdmin(ActingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Look for a number or a key, which have an index, and for a name when there is neither."""
-        words = search_term.strip()
-        exact = Q(key=words)
-        if words.isascii() and words.isdigit() and len(words) < _DIGITS:
-            exact |= Q(pk=int(words))
-        if words and Batch.objects.filter(exact).exists():
-            return queryset.filter(exact), False
-        return super().get_search_results(request, queryset, search_term)
+        """See search_batches()."""
+        return search_batches(queryset, search_term), False
 
     def get_urls(self) -> list[URLPattern]:
         """Add the fragment of a batch's page."""
@@ -141,11 +122,12 @@ class BatchAdmin(ActingAdmin):
         key = format_html('<span class="ag-key">{}</span>', batch.key) if batch.key else ""
         title = batch.name or _("Batch %(number)s") % {"number": batch.pk}
         return format_html(
-            '<span class="ag-name">{}</span><span class="ag-sub">#{} {}{}</span>',
+            '<span class="ag-name">{}</span><span class="ag-sub">#{} {}{}</span>{}',
             title,
             batch.pk,
             key,
             labels,
+            _made_by(getattr(batch, "maker", "")),
         )
 
     @admin.display(description=gettext_lazy("state"))
@@ -174,11 +156,12 @@ class BatchAdmin(ActingAdmin):
         """Return the plan as a small drawing, and where it lies."""
         moment = now()
         return format_html(
-            '{}<span class="ag-sub">{} · {}</span><span class="ag-sub">{}</span>',
+            '{}<span class="ag-sub">{} · {}</span><span class="ag-sub">{}</span>{}',
             getattr(batch, "spark", ""),
             wording.time_tag(batch.start, moment, seconds=False),
             wording.duration(batch.over.total_seconds() * 1000),
             _window_words(batch, moment),
+            _late(getattr(batch, "late_ms", None)),
         )
 
     def _trouble(self, batch: Batch) -> SafeString:
@@ -191,6 +174,21 @@ class BatchAdmin(ActingAdmin):
         return format_html_join(
             "", '<a class="ag-trouble ag-s-{}" href="{}" title="{}">{}{}</a>', found
         )
+
+
+def _made_by(maker: str) -> SafeString | str:
+    return format_html('<span class="ag-sub">{}</span>', _("by %s") % maker) if maker else ""
+
+
+def _late(late_ms: float | None) -> SafeString | str:
+    if late_ms is None:
+        return ""
+    return format_html(
+        '<span class="ag-sub{}" title="{}">p95 +{}</span>',
+        " ag-late" if late_ms > _LATE_MS else "",
+        _("95 of 100 started no later than this after their moment"),
+        wording.duration(late_ms),
+    )
 
 
 def _window_words(batch: Batch, moment: datetime) -> str:

@@ -117,9 +117,7 @@ def batch_page(
         batch=batch,
         state=states.of_batch(batch),
         flags=[*states.flags_of(batch), *([QUEUE_PAUSED] if holds.by_queue else [])],
-        obstacles=[]
-        if batch.is_finished
-        else [
+        obstacles=[
             *no_redis(),
             *nobody(crew),
             *hold_banners(admin, request, holds, moment, everywhere=False),

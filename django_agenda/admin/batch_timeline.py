@@ -276,7 +276,8 @@ def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Mat
     columns: dict[int, list[tuple[int, int]]] = {}
     for place, step, many in cells:
         columns.setdefault(place, []).append((step, many))
-    sketches = {place: Sketch(sorted(steps)) for place, steps in columns.items()}
+    longest = times.longest_lag_ms
+    sketches = {place: Sketch(sorted(steps), longest=longest) for place, steps in columns.items()}
     quantiles = [
         [
             sketches[place].quantile(share) if place in sketches else None
@@ -284,5 +285,4 @@ def _with_cells(material: Material, grid: Grid, lags: Lags, times: Times) -> Mat
         ]
         for _name, share in QUANTILES
     ]
-    longest = times.longest_lag_ms
     return replace(material, cells=cells, quantiles=quantiles, longest_lag_ms=longest)

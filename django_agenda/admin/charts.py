@@ -13,6 +13,7 @@ from .timeline.axis import number
 _LEAST_SHARE = 0.8
 _SPARK_HEIGHT = 20
 _FAILURE_HEIGHT = 4
+_MOST_WITH_GAPS = 40
 
 
 class Part(NamedTuple):
@@ -57,6 +58,8 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
     """Return stacked columns, one colour a status, as an SVG; without a label it is decoration."""
     totals = [sum(column) for column in zip(*columns.values(), strict=True)]
     highest = max(totals, default=0)
+    # Where columns are narrow, gaps between them would take their colour away.
+    wide = ".8" if len(totals) <= _MOST_WITH_GAPS else "1"
     drawn = []
     base = [0.0] * len(totals)
     for slug, line in columns.items():
@@ -65,9 +68,8 @@ def spark(columns: Mapping[str, Sequence[int]], label: str = "") -> SafeString:
             if many and highest:
                 height = max(_SPARK_HEIGHT * many / highest, 1.5)
                 base[place] += height
-                path.append(
-                    f"M{place} {number(_SPARK_HEIGHT - base[place], 2)}h.8v{number(height, 2)}h-.8z"
-                )
+                top = number(_SPARK_HEIGHT - base[place], 2)
+                path.append(f"M{place} {top}h{wide}v{number(height, 2)}h-{wide}z")
         if path:
             drawn.append((slug, "".join(path)))
     paths = format_html_join("", '<path class="ag-fill ag-s-{}" d="{}"/>', drawn)

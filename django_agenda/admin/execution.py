@@ -20,6 +20,7 @@ from django_agenda.models.execution import Execution
 from . import live, states, wording
 from .acting import ActingAdmin
 from .actions.of_executions import OF_EXECUTIONS
+from .entries import ExecutionEntries
 from .execution_page import execution_page
 from .execution_table import shown_message
 from .filters import DueFilter, LatenessFilter, StageFilter, StatusFilter, TaskFilter
@@ -48,7 +49,14 @@ class ExecutionAdmin(ActingAdmin):
     """Show each call, its plan and its outcome, and what can be done about it."""
 
     list_display = ("label", "state", "due", "run", "of")
-    list_filter = (StatusFilter, DueFilter, StageFilter, LatenessFilter, TaskFilter)
+    list_filter = (
+        StatusFilter,
+        DueFilter,
+        StageFilter,
+        LatenessFilter,
+        TaskFilter,
+        ExecutionEntries,
+    )
     list_select_related = ("batch",)
     search_fields = ("key",)
     search_help_text = gettext_lazy(

@@ -27,7 +27,6 @@ from .execution_table import may_see_payload, shown_message
 from .execution_words import paused_queue, sentence
 from .family import Family, family_of
 from .holds import resume_queue_button
-from .obstacles import crew_at, no_redis, nobody
 from .progress import Shown, progress_of
 from .states import State
 
@@ -83,7 +82,6 @@ class Page:
     execution: Execution
     state: State
     sentence: str
-    obstacles: list[str]
     is_known: bool
     progress: Shown | None
     family: Family | None
@@ -107,7 +105,6 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
         execution=execution,
         state=states.of_execution(execution, moment, paused),
         sentence=sentence(admin, request, execution, moment, payload=payload, paused=paused),
-        obstacles=[*no_redis(), *nobody(crew_at(moment))] if execution.is_live else [],
         is_known=execution.task_name in registered(),
         progress=progress_of(execution),
         family=family_of(admin, request, execution, moment),

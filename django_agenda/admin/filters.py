@@ -16,6 +16,8 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.tasks.registry import registered
 
+from .entries import day_of
+from .makers import made_in_admin
 from .states import BATCHES, OUTCOMES
 
 _MOST_TASKS = 40
@@ -98,24 +100,55 @@ class BatchWindowFilter(admin.SimpleListFilter):
         """Return the choices."""
         return (
             ("now", _("open now")),
-            ("next", _("starts in the next 24 hours")),
-            ("last", _("started in the last 24 hours")),
+            ("today", _("overlaps today")),
+            ("last", _("overlaps the last 24 hours")),
+            ("next", _("overlaps the next 24 hours")),
             ("overdue", _("over, but not finished")),
         )
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Apply the choice."""
         moment, day = now(), timedelta(days=1)
-        ends_later = Q(start__gt=moment - F("over"))
+        spans = {
+            "now": (moment, moment),
+            "today": day_of(moment),
+            "last": (moment - day, moment),
+            "next": (moment, moment + day),
+        }
+        if self.value() == "overdue":
+            return queryset.filter(start__lt=moment - F("over"), finished_at__isnull=True)
+        if span := spans.get(self.value() or ""):
+            begin, end = span
+            return queryset.filter(start__lte=end, start__gte=begin - F("over"))
+        return queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """Choose batches by what has made them."""
+
+    title = _("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the choices."""
+        return (
+            ("admin", _("planned in the admin")),
+            ("schedule", _("a run of a schedule")),
+            ("task", _("another task")),
+            ("code", _("views, commands, other code")),
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice."""
         match self.value():
-            case "now":
-                return queryset.filter(ends_later, start__lte=moment)
-            case "next":
-                return queryset.filter(start__range=(moment, moment + day))
-            case "last":
-                return queryset.filter(start__range=(moment - day, moment))
-            case "overdue":
-                return queryset.filter(~ends_later, finished_at__isnull=True)
+            case "admin":
+                return queryset.filter(made_in_admin())
+            case "schedule":
+                return queryset.filter(parent__schedule__isnull=False)
+            case "task":
+                return queryset.filter(parent__isnull=False, parent__schedule__isnull=True)
+            case "code":
+                return queryset.exclude(made_in_admin()).filter(parent__isnull=True)
         return queryset
 
 

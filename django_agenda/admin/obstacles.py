@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import redis_error
@@ -37,6 +38,11 @@ def crew_at(moment: datetime) -> Crew:
     found = list(living.order_by().values_list("status", "concurrency"))
     at_work = [many for status, many in found if status == Worker.Status.ACTIVE]
     return Crew(living=len(found), at_work=len(at_work), capacity=sum(at_work))
+
+
+def obstacles() -> list[str]:
+    """Return all of them: one statement."""
+    return [*no_redis(), *nobody(crew_at(now()))]
 
 
 def no_redis() -> list[str]:

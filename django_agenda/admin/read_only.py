@@ -17,6 +17,7 @@ from django.urls import reverse
 from django_agenda.models.overview import Overview
 
 from .live import FRAME
+from .obstacles import obstacles
 from .paging import CappedPaginator
 
 STYLE = "django_agenda/admin.css"
@@ -73,7 +74,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if "\0" in str(value):
             return False
         filters = self.get_list_filter(request) if request else self.list_filter
-        names = {_parameter(each) for each in filters}
+        names = {name for each in filters for name in _parameters(each)}
         return lookup in self.lookups | names or lookup.rpartition("__")[0] in names
 
     def changelist_view(
@@ -83,6 +84,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": self.empty_template,
+            "obstacles": obstacles,
             "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
         }
         return super().changelist_view(request, context | (extra_context or {}))
@@ -152,6 +154,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "change": True,
             "is_popup": False,
             "has_view_permission": True,
+            "obstacles": obstacles,
             "preserved_filters": self.get_preserved_filters(request),
             **_NO_FORM,
         }
@@ -163,8 +166,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return gone
 
 
-def _parameter(each: Any) -> str:
-    """Return the name in an address of one of a list's filters."""
+def _parameters(each: Any) -> tuple[str, ...]:
+    """Return the names in an address of one of a list's filters."""
     if isinstance(each, tuple):
-        return str(each[0])
-    return str(getattr(each, "parameter_name", each))
+        return (str(each[0]),)
+    names = getattr(each, "parameter_names", None)
+    return names or (str(getattr(each, "parameter_name", each)),)

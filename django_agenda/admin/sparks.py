@@ -16,17 +16,18 @@ from . import charts
 from .span import MILLISECOND
 from .states import OUTCOMES
 
-COLUMNS = 30
+COLUMNS = 60
 MOST_COUNTED = 150_000
 
 
 def plan_sparks(batches: Sequence[Batch]) -> dict[int, SafeString]:
     """Return a drawing by batch; those that would take too long to count have none."""
-    widths, left = {}, MOST_COUNTED
-    for batch in batches:
-        if 0 < batch.total <= left:
-            left -= batch.total
-            widths[batch.pk] = max(-(-(batch.over // MILLISECOND + 1) // COLUMNS), 1)
+    counted = set(countable(batches))
+    widths = {
+        batch.pk: max(-(-(batch.over // MILLISECOND + 1) // COLUMNS), 1)
+        for batch in batches
+        if batch.pk in counted
+    }
     if not widths:
         return {}
     width = Case(
@@ -49,6 +50,16 @@ def plan_sparks(batches: Sequence[Batch]) -> dict[int, SafeString]:
         if batch.rollup and batch.pk in widths:
             _add_pruned(counts.setdefault(batch.pk, {}), rollup_of(batch), widths[batch.pk])
     return {pk: charts.spark(_ordered(lines), _("Plan by outcome")) for pk, lines in counts.items()}
+
+
+def countable(batches: Sequence[Batch]) -> list[int]:
+    """Return those batches whose executions can all be counted for one page, from the first on."""
+    found, left = [], MOST_COUNTED
+    for batch in batches:
+        if 0 < batch.total <= left:
+            left -= batch.total
+            found.append(batch.pk)
+    return found
 
 
 def _add_pruned(lines: dict[str, list[int]], rollup: Rollup, width: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import TruncSecond
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -147,10 +147,12 @@ def read_lateness(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> 
         rows.filter(planned | singles, due_at__range=(since, moment), lag_ms__isnull=False)
         .annotate(step=sql_step("lag_ms"))
         .values_list("step")
-        .annotate(count=Count("*"))
+        .annotate(count=Count("*"), most=Max("lag_ms"))
         .order_by()
     )
-    return Sketch(sorted((max(int(step), 0), many) for step, many in found))
+    steps = sorted((max(int(step), 0), many, most) for step, many, most in found)
+    longest = max((most for _step, _many, most in steps), default=None)
+    return Sketch([(step, many) for step, many, _most in steps], longest=longest)
 
 
 def peak_words(load: Load) -> str:

@@ -20,6 +20,7 @@ from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.buttons import button, fitting
 from django_agenda.admin.actions.history import deeds
 from django_agenda.admin.actions.of_workers import OF_WORKERS
+from django_agenda.admin.obstacles import no_redis
 from django_agenda.admin.states import OUTCOMES
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
@@ -64,6 +65,8 @@ class WorkerAdmin(ActingAdmin):
                 choices=_CHOICES,
             ),
             "board": read_board(self, request, now()),
+            # What is to be said of workers the cards say.
+            "obstacles": no_redis,
         }
 
     def news_view(self, request: HttpRequest, since: int) -> HttpResponse:

@@ -45,8 +45,8 @@ def workers(count: int) -> None:
 @pytest.mark.parametrize(
     ("model", "make", "few", "many", "most"),
     [
-        ("batch", batches, 3, 30, 6),
-        ("execution", executions, 10, 4000, 6),
+        ("batch", batches, 3, 30, 7),
+        ("execution", executions, 10, 4000, 7),
         # Three of them are for the cards.
         ("worker", workers, 3, 60, 7),
     ],

@@ -124,7 +124,7 @@ def test_both_keep_themselves_fresh(admin_client: Client, place: str) -> None:
 
     assert "<html" not in first.content.decode()
     assert "ag-slots" in first.content.decode()
-    assert first["X-Agenda-Next"] == "5"
+    assert int(first["X-Agenda-Next"]) >= 5
     assert "no-store" in first["Cache-Control"]
 
 
