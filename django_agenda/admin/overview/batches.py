@@ -16,7 +16,7 @@ from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 
-from .scope import Scope
+from .scope import Scope, end_of
 
 SHOWN = 8
 _LATE_AFTER = timedelta(seconds=30)
@@ -84,7 +84,7 @@ def _reasons(
     """Return (how bad, the least is the worst; the state that it is shown as; words)."""
     found = []
     if not batch.is_finished:
-        found = [*_not_enqueued(batch, moment), *_late(batch, moment), *_held(batch, holds)]
+        found = [*_not_enqueued(batch, moment), *_late(batch, moment, holds), *_held(batch, holds)]
     if batch.paused_at and not batch.is_finished:
         when = wording.distance(batch.paused_at, moment)
         words = _("paused %(when)s") % {"when": when}
@@ -113,13 +113,14 @@ def _not_enqueued(batch: Batch, moment: datetime) -> list[tuple[int, State, str]
     return []
 
 
-def _late(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
-    over = moment - batch.end
-    if batch.paused_at or over <= _LATE_AFTER:
+def _late(batch: Batch, moment: datetime, holds: Holds) -> list[tuple[int, State, str]]:
+    over = moment - end_of(batch)
+    left = batch.total - batch.done - holds.struck_of(batch.pk)
+    if batch.paused_at or over <= _LATE_AFTER or left <= 0:
         return []
     words = _("over for %(duration)s, %(count)s left") % {
         "duration": wording.duration(over.total_seconds() * 1000),
-        "count": wording.count(batch.total - batch.done),
+        "count": wording.count(left),
     }
     return [(2, states.DUE, words)]
 
@@ -161,7 +162,7 @@ def _distance(batch: Batch, moment: datetime) -> str:
         return _("ended %(when)s") % {"when": ended}
     if moment < batch.start:
         return _("starts %(when)s") % {"when": wording.distance(batch.start, moment)}
-    if moment < batch.end:
-        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+    if moment < end_of(batch):
+        left = wording.duration((end_of(batch) - moment).total_seconds() * 1000)
         return _("%(duration)s left") % {"duration": left}
     return _("window is over")
