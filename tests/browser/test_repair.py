@@ -81,7 +81,7 @@ def test_whoever_does_nothing_comes_back(admin_page: Page) -> None:
     admin_page.goto(address(batch))
     admin_page.get_by_role("link", name="Cancel …").click()
 
-    admin_page.get_by_role("link", name="Do nothing").click()
+    admin_page.get_by_role("link", name="Go back").click()
 
     admin_page.locator(".ag-timeline").wait_for()
     assert Batch.objects.get(pk=batch.pk).version == batch.version
@@ -142,7 +142,7 @@ def test_it_is_looked_into_before_it_is_repaired_and_back_leads_out(admin_page: 
     admin_page.get_by_role("link", name=f"{batch.failed} failed").first.click()
     admin_page.locator(".ag-only-failed").wait_for()
     admin_page.locator(".ag-head").get_by_role("link", name="Retry").click()
-    admin_page.get_by_role("link", name="Do nothing").click()
+    admin_page.get_by_role("link", name="Go back").click()
     admin_page.locator(".ag-timeline").wait_for()
 
     for seen in ("/do/retry/", "status=failed", "from="):

@@ -10,14 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, Coalesce, TruncHour
+from django.db.models.functions import Cast, TruncHour
 
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
 MOST = 500
+_MOST_WAITING = 1000
 # A column of the small drawing; a week has 28 of them.
 COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
@@ -63,15 +65,10 @@ class Groups:
 
 
 def troubled(rows: QuerySet[Execution], moment: datetime) -> QuerySet[Execution]:
-    """Keep what stands with an error that it met within a week, as `occurred`.
-
-    Of what is still to be tried again that is the start of its last try, of what was refused the
-    moment at which it was written.
-    """
+    """Keep what stands with an error that it met within a week, as `occurred`: see happened()."""
     # As a range as well: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
-    occurred = Coalesce("finished_at", "started_at", "created_at")
-    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=occurred)
+    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=happened())
     return found.filter(occurred__gte=moment - WEEK).order_by()
 
 
@@ -95,6 +92,13 @@ def read_groups(
         states=Counter(group.state for group in groups),
         total=sum(group.week for group in groups),
     )
+
+
+def waiting_tasks(rows: QuerySet[Execution]) -> set[str] | None:
+    """Return the tasks of which something waits, or None when too much does to look at it all."""
+    waiting = rows.filter(status__in=Execution.WAITING, finished_at__isnull=True).order_by()
+    found = list(waiting.values_list("task_name", flat=True)[:_MOST_WAITING])
+    return set(found) if len(found) < _MOST_WAITING else None
 
 
 def read_marks(fingerprints: Iterable[str]) -> dict[str, ErrorGroup]:

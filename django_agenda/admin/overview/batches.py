@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_agenda.admin import charts, redaction, states, wording
-from django_agenda.admin.states import OUTCOMES, State
+from django_agenda.admin.holds import Holds
+from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 
@@ -48,6 +50,7 @@ def batch_tables(
     moment: datetime,
     url_of: Callable[[Batch], str],
     ignored: Mapping[tuple[int, str], int],
+    holds: Holds,
 ) -> tuple[BatchRows, BatchRows]:
     """Return those that need attention, the worst first, and the others that have not ended.
 
@@ -56,7 +59,7 @@ def batch_tables(
     trouble: list[tuple[int, Batch, list[tuple[State, str]]]] = []
     others: list[Batch] = []
     for batch in scope.batches:
-        found = _reasons(batch, moment, ignored)
+        found = _reasons(batch, moment, ignored, holds)
         if found:
             trouble.append((min(weight for weight, _state, _words in found), batch, _said(found)))
         elif not batch.is_finished:
@@ -76,12 +79,12 @@ def _said(found: list[tuple[int, State, str]]) -> list[tuple[State, str]]:
 
 
 def _reasons(
-    batch: Batch, moment: datetime, ignored: Mapping[tuple[int, str], int]
+    batch: Batch, moment: datetime, ignored: Mapping[tuple[int, str], int], holds: Holds
 ) -> list[tuple[int, State, str]]:
     """Return (how bad, the least is the worst; the state that it is shown as; words)."""
     found = []
     if not batch.is_finished:
-        found = [*_not_enqueued(batch, moment), *_late(batch, moment)]
+        found = [*_not_enqueued(batch, moment), *_late(batch, moment), *_held(batch, holds)]
     if batch.paused_at and not batch.is_finished:
         when = wording.distance(batch.paused_at, moment)
         words = _("paused %(when)s") % {"when": when}
@@ -119,6 +122,15 @@ def _late(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
         "count": wording.count(batch.total - batch.done),
     }
     return [(2, states.DUE, words)]
+
+
+def _held(batch: Batch, holds: Holds) -> list[tuple[int, State, str]]:
+    """Say what of it is due and in a paused queue, and what strikes hold."""
+    words = [_("queue %(name)s is paused") % {"name": name} for name in holds.queues_of(batch.pk)]
+    if struck := holds.struck_of(batch.pk):
+        held = ngettext("%(count)s held by strikes", "%(count)s held by strikes", struck)
+        words.append(held % {"count": wording.count(struck)})
+    return [(3, HELD, one) for one in words]
 
 
 def row_of(
