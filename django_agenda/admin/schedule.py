@@ -182,10 +182,11 @@ class ScheduleAdmin(ActingAdmin):
         more = [(_("Missed ticks"), schedule.get_misfire_display())]
         if schedule.priority is not None:
             more.append((_("Priority"), str(schedule.priority)))
+        code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>{}',
+            "<span>{}</span>{}{}",
             schedule.describe(),
-            schedule.expression,
+            code if schedule.expression else "",
             format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
