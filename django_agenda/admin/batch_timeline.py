@@ -90,14 +90,15 @@ def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
     if counted:
         return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
     lags = count_lags(subject.rows, grid)
-    return fine, detail, _Late(lags, times_from(lags, count_runs(subject.rows, grid)))
+    runs = count_runs(subject.rows, grid, subject.batch.start)
+    return fine, detail, _Late(lags, times_from(lags, runs))
 
 
 def _of_pruned(subject: Subject, fine: Histogram, rollup: Rollup) -> Timeline:
     """Draw what was pruned as a density; the numbers are those of the whole batch."""
     shown = coarser(with_pruned(fine, rollup))
     left = count_lags(subject.rows, shown.grid)
-    times = times_from(left, count_runs(subject.rows, shown.grid))
+    times = times_from(left, count_runs(subject.rows, shown.grid, subject.batch.start))
     times = with_pruned_times(times, rollup)
     lags = left + pruned_lags(rollup, shown.grid)
     material = _with_cells(_frame(subject, shown, "density"), shown.grid, lags, times)

@@ -26,7 +26,6 @@ from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
-from .actions.offer import Offer
 from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
@@ -71,10 +70,6 @@ class ScheduleAdmin(ActingAdmin):
         """Use the list that knows the last runs."""
         return ScheduleList
 
-    def may(self, request: HttpRequest, offer: Offer) -> bool:
-        """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return may_do(request, f"{offer.right}_schedule")
-
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
         return may_do(request, "run_schedule")
@@ -82,6 +77,10 @@ class ScheduleAdmin(ActingAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may enable, disable and skip; the row itself is shown only."""
         return may_do(request, "change_schedule")
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may delete schedules; Django's own pages for that stay closed."""
+        return may_do(request, "delete_schedule")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may make schedules."""
@@ -179,11 +178,15 @@ class ScheduleAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("rule"))
     def rule(self, schedule: Schedule) -> SafeString:
-        """Return its rule in words, and its expression."""
+        """Return its rule in words, its expression, and what becomes of ticks that are missed."""
+        more = [(_("Missed ticks"), schedule.get_misfire_display())]
+        if schedule.priority is not None:
+            more.append((_("Priority"), str(schedule.priority)))
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>',
+            '<span>{}</span><span class="ag-sub"><code>{}</code></span>{}',
             schedule.describe(),
             schedule.expression,
+            format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
     @admin.display(description=gettext_lazy("next runs"))

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import redaction, wording
@@ -18,6 +18,7 @@ from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 
 from .scope import DAY, Scope
 
@@ -53,7 +54,7 @@ class ErrorRows:
 
 
 def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> ErrorRows:
-    """Group what was due within a day and failed, was missed, or is tried again.
+    """Group what failed, was missed, or is tried again, by errors that occurred within a day.
 
     What somebody resolved or ignored is left out. Three statements.
     """
@@ -61,18 +62,19 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
     # In each branch, and as a range: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
     members = Q(batch__in=[batch.pk for batch in scope.batches if _has_errors(batch)])
-    singles = Q(batch=None, due_at__gte=since) & has_error
+    singles = Q(batch=None) & has_error
     found: list[Any] = list(
-        rows.filter(members & has_error | singles, due_at__gte=since)
+        rows.filter(members & has_error | singles)
         .exclude(status__in=("succeeded", "cancelled", "skipped"))
+        .alias(occurred_at=happened())
+        .filter(occurred_at__gte=since)
         .order_by()
         .values("error_fingerprint")
         .annotate(
             count=Count("*"),
             batches=Count("batch", distinct=True),
-            first=Min("due_at"),
-            last=Max("due_at"),
-            occurred=Max(Coalesce("finished_at", "started_at", "created_at")),
+            first=Min("occurred_at"),
+            last=Max("occurred_at"),
             # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
             sample=Max(Cast("id", CharField())),
         )
@@ -84,7 +86,7 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
         row
         for row in found
         if (mark := marks.get(row["error_fingerprint"])) is None
-        or mark.state_after(row["occurred"]) == is_open
+        or mark.state_after(row["last"]) == is_open
     ]
     shown = open_[:SHOWN]
     samples = _samples(rows, [UUID(row["sample"]) for row in shown])

@@ -45,6 +45,7 @@ def workers(count: int) -> None:
 @pytest.mark.parametrize(
     ("model", "make", "few", "many", "most"),
     [
+        # Three of them are for the drawings, the lateness, and who planned them.
         ("batch", batches, 3, 30, 7),
         ("execution", executions, 10, 4000, 7),
         # Three of them are for the cards.
