@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import charts, redaction, states, wording
+from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.holds import Holds
 from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 
+from .repairs import Repairs
 from .scope import Scope, end_of
 
 SHOWN = 8
@@ -24,7 +26,10 @@ _LATE_AFTER = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
-    """Hold one batch as it is shown; `reasons` say why it needs attention, if it does."""
+    """Hold one batch as it is shown; `reasons` say why it needs attention, if it does.
+
+    `repairs` are links to what puts that right.
+    """
 
     name: str
     url: str
@@ -35,6 +40,7 @@ class BatchRow:
     window: SafeString | str
     distance: str
     reasons: list[tuple[State, str]]
+    repairs: list[Button] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +57,11 @@ def batch_tables(
     url_of: Callable[[Batch], str],
     ignored: Mapping[tuple[int, str], int],
     holds: Holds,
+    repairs: Repairs,
 ) -> tuple[BatchRows, BatchRows]:
     """Return those that need attention, the worst first, and the others that have not ended.
 
-    `ignored` has, by batch and status, how many of its failures are of a kind that is ignored.
+    `ignored` has, by batch and status, how many of its failures somebody resolved or ignored.
     """
     trouble: list[tuple[int, Batch, list[tuple[State, str]]]] = []
     others: list[Batch] = []
@@ -66,7 +73,10 @@ def batch_tables(
             others.append(batch)
     trouble.sort(key=lambda one: (one[1].is_finished, one[0], -one[1].pk))
     others.sort(key=lambda batch: (max(batch.start, moment), batch.end))
-    worst = [row_of(batch, moment, url_of, reasons) for _weight, batch, reasons in trouble[:SHOWN]]
+    worst = [
+        replace(row_of(batch, moment, url_of, reasons), repairs=repairs.of_batch(batch, holds))
+        for _weight, batch, reasons in trouble[:SHOWN]
+    ]
     next_ = [row_of(batch, moment, url_of, []) for batch in others[:SHOWN]]
     return (
         BatchRows(rows=worst, more=max(len(trouble) - SHOWN, 0)),
