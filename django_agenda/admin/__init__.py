@@ -10,6 +10,7 @@ from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
 from .plan.sources import arguments_for
 from .queues.view import QueueAdmin
+from .registering import register_on
 from .schedule import ScheduleAdmin
 from .strike import StrikeAdmin
 from .workers.view import WorkerAdmin
@@ -26,4 +27,5 @@ __all__ = [
     "StrikeAdmin",
     "WorkerAdmin",
     "arguments_for",
+    "register_on",
 ]

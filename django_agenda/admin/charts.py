@@ -12,8 +12,8 @@ from .timeline.axis import number
 
 _LEAST_SHARE = 0.8
 _SPARK_HEIGHT = 20
-_MOST_WITH_GAPS = 40
 _FAILURE_HEIGHT = 4
+_MOST_WITH_GAPS = 40
 
 
 class Part(NamedTuple):

@@ -18,17 +18,17 @@ from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
-from django_agenda.models.strike import Strike
 from django_agenda.tasks.registry import registered
 
-from . import gates, redaction, states, wording
+from . import redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
 from .execution_path import Stop, path_of
 from .execution_table import may_see_payload, shown_message
+from .execution_words import paused_queue, sentence
 from .family import Family, family_of
-from .obstacles import crew_at, no_redis, nobody
+from .holds import resume_queue_button
 from .progress import Shown, progress_of
 from .states import State
 from .tracebacks import own_frames
@@ -74,7 +74,6 @@ class Page:
     execution: Execution
     state: State
     sentence: str
-    obstacles: list[str]
     is_known: bool
     progress: Shown | None
     family: Family | None
@@ -94,12 +93,11 @@ class Page:
 def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> Page:
     """Gather the page."""
     moment, payload = now(), may_see_payload(request)
+    paused = paused_queue(execution)
     return Page(
         execution=execution,
-        state=states.of_execution(execution, moment),
-        sentence=_struck(admin, request, execution)
-        or _sentence(execution, moment, payload=payload),
-        obstacles=[*no_redis(), *nobody(crew_at(moment))] if execution.is_live else [],
+        state=states.of_execution(execution, moment, paused),
+        sentence=sentence(admin, request, execution, moment, payload=payload, paused=paused),
         is_known=execution.task_name in registered(),
         progress=progress_of(execution),
         family=family_of(admin, request, execution, moment),
@@ -115,48 +113,10 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
         buttons=[
             button(admin, execution, action)
             for action in fitting(admin, request, execution, OF_EXECUTIONS)
-        ],
+        ]
+        + [one for name in paused for one in resume_queue_button(admin, request, name)],
         deeds=deeds(execution, moment),
     )
-
-
-def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> str:
-    """Say which strike holds it; what that compares with is for those who may see strikes."""
-    if not execution.held_by.startswith(Strike.HELD_BY):
-        return ""
-    number = execution.held_by.removeprefix(Strike.HELD_BY)
-    found = Strike.objects.filter(pk=number).first() if number.isdecimal() else None
-    if found is None:
-        return _("Held by a strike that was restored; a worker lets it go.")
-    if not admin.can_see(request, Strike):
-        return _("Held by a strike.")
-    return _("Held by the strike: %(words)s.") % {"words": found.describe()}
-
-
-def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
-    if words := gates.sentence(execution, moment, payload=payload):
-        return words
-    if execution.held_by == Execution.UNKNOWN_TASK:
-        return _("Waits for a worker that knows its task.")
-    if execution.held_by:
-        reasons = {
-            Execution.PAUSED: _("paused"),
-            Execution.BATCH_PAUSED: _("its batch is paused"),
-        }
-        reason = reasons.get(execution.held_by, execution.held_by)
-        return _("Held: %(reason)s.") % {"reason": reason}
-    state = states.of_execution(execution, moment)
-    when = wording.distance(execution.due_at, moment)
-    sentences = {
-        "scheduled": _("Due %(when)s."),
-        "due": _("Was due %(when)s, and no worker has taken it yet."),
-        "retrying": _("Its next attempt is due %(when)s."),
-        "pending": _("The broker refused it; a worker enqueues it once the broker answers."),
-        "running": _("Runs now."),
-        "skipped": _("Another execution with its key was alive, so it was not needed."),
-        "missed": _("No worker started it before it expired."),
-    }
-    return sentences.get(state.slug, "") % {"when": when}
 
 
 def _facts(

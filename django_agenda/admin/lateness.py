@@ -11,10 +11,14 @@ from django_agenda.timing.steps import step_width
 
 
 class Sketch(NamedTuple):
-    """Hold how often a duration fell into which step: pairs in the order of the steps."""
+    """Hold how often a duration fell into which step: pairs in the order of the steps.
+
+    `longest` is the longest of them where that was measured: no quantile is above it.
+    """
 
     steps: Sequence[tuple[int, int]]
     exact: bool = False
+    longest: int | None = None
 
     @property
     def size(self) -> int:
@@ -27,7 +31,8 @@ class Sketch(NamedTuple):
         for low, number in self.steps:
             if rank < before + number:
                 width = 1 if self.exact else step_width(low)
-                return low + (width - 1) * (rank - before + 0.5) / number
+                found = low + (width - 1) * (rank - before + 0.5) / number
+                return found if self.longest is None else min(found, max(self.longest, 0))
             before += number
         return None
 
@@ -80,4 +85,5 @@ def times_from(lags: Lags, runs: Runs) -> Times:
     by_step: Counter[int] = Counter()
     for (_, step), number in lags.items():
         by_step[step] += number
-    return Times(Sketch(sorted(by_step.items())), Sketch(sorted(runs.steps.items())), *runs[1:])
+    lag = Sketch(sorted(by_step.items()), longest=runs.longest_lag_ms)
+    return Times(lag, Sketch(sorted(runs.steps.items())), *runs[1:])

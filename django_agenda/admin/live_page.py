@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django_agenda.clock import now
 
 from . import live
+from .obstacles import obstacles
 from .read_only import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class LivePageAdmin(ReadOnlyAdmin):
             "title": self.page_title,
             "opts": self.opts,
             "media": self.media,
+            "obstacles": obstacles,
             "live": live.Live(
                 url=reverse(name, current_app=site),
                 tag=self.page_tag(request),

@@ -71,7 +71,7 @@ def _shift(times: Times) -> list[Figure]:
 
 
 def _actual(times: Times) -> str:
-    if times.first_start_ms is None or times.last_end_ms is None:
+    if times.first_start_ms is None or times.last_end_ms is None or times.run.size < 2:
         return "–"
     return wording.rate(times.run.size, max(times.last_end_ms - times.first_start_ms, 1))
 

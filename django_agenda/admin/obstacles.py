@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import redis_error
 
 from . import wording
 from .memory import memory
+
+if TYPE_CHECKING:
+    from .read_only import ReadOnlyAdmin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +40,25 @@ def crew_at(moment: datetime) -> Crew:
     return Crew(living=len(found), at_work=len(at_work), capacity=sum(at_work))
 
 
+def obstacles() -> list[str]:
+    """Return all of them: one statement."""
+    return [*no_redis(), *nobody(crew_at(now()))]
+
+
 def no_redis() -> list[str]:
     """Say that Redis does not answer; it is asked every other second, by one request at a time."""
     error = memory.recall("redis", redis_error)
     words = _("Redis does not answer; this is what the database says: %s")
     return [words % error] if error else []
+
+
+def redis_refusal(
+    admin: ReadOnlyAdmin, request: HttpRequest, error: str, back: str
+) -> HttpResponse:
+    """Answer 503: what was asked for cannot be done without Redis."""
+    words = _("Redis does not answer")
+    context = {**admin.frame(request, words), "title": words, "error": error, "back": back}
+    return TemplateResponse(request, "admin/django_agenda/unavailable.html", context, status=503)
 
 
 def nobody(crew: Crew, due: int = 0) -> list[str]:

@@ -45,10 +45,11 @@ def with_pruned_times(times: Times, rollup: Rollup) -> Times:
     lasts = [one for one in (times.last_end_ms, rollup.last_end_ms) if one is not None]
     firsts = [one for one in (times.first_start_ms, rollup.first_start_ms) if one is not None]
     longest = [one for one in (times.longest_lag_ms, rollup.longest_lag_ms) if one is not None]
+    most = max(longest, default=None)
     return Times(
-        lag=_joined(times.lag, rollup.lag),
+        lag=_joined(times.lag, rollup.lag)._replace(longest=most),
         run=_joined(times.run, rollup.run),
-        longest_lag_ms=max(longest, default=None),
+        longest_lag_ms=most,
         first_start_ms=min(firsts, default=None),
         last_end_ms=max(lasts, default=None),
     )

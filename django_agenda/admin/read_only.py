@@ -17,6 +17,7 @@ from django.urls import reverse
 from django_agenda.models.overview import Overview
 
 from .live import FRAME
+from .obstacles import obstacles
 from .paging import CappedPaginator
 
 STYLE = "django_agenda/admin.css"
@@ -83,6 +84,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": self.empty_template,
+            "obstacles": obstacles,
             "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
         }
         return super().changelist_view(request, context | (extra_context or {}))
@@ -152,6 +154,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "change": True,
             "is_popup": False,
             "has_view_permission": True,
+            "obstacles": obstacles,
             "preserved_filters": self.get_preserved_filters(request),
             **_NO_FORM,
         }

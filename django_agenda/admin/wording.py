@@ -54,9 +54,15 @@ def duration(milliseconds: float) -> str:
 
 
 def rate(number: int, milliseconds: float) -> str:
-    """Return how often something happens, in the unit in which it is at least one."""
+    """Return how often something happens, in the unit in which it is at least one.
+
+    Nobody knows what it would be over a second when it took less: "40 in 250 ms".
+    """
     if not number or milliseconds <= 0:
         return "–"
+    if milliseconds < _RATE_UNITS[0][0]:
+        numbers = {"count": count(number), "duration": duration(milliseconds)}
+        return _("%(count)s in %(duration)s") % numbers
     *units, longest = _RATE_UNITS
     unit, name = next((pair for pair in units if number * pair[0] >= milliseconds), longest)
     often = number * unit / milliseconds

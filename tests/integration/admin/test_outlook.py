@@ -79,34 +79,6 @@ def test_nothing_is_expected_of_what_is_paused_or_has_ended(admin_client: Client
     assert "Expected end" not in facts(admin_client, ended)
 
 
-def test_pages_of_what_waits_say_that_nobody_works(admin_client: Client) -> None:
-    batch = flood(20, scene=ON_TIME)
-    waits = batch.executions.filter(status="scheduled").latest("position")
-    ended = batch.executions.filter(status="succeeded").earliest("position")
-    words = "No worker is alive"
-
-    assert words in admin_client.get(page_of(batch)).content.decode()
-    assert words in admin_client.get(page_of(waits)).content.decode()
-    assert words not in admin_client.get(page_of(ended)).content.decode()
-    worker = WorkerFactory.create(status="quiet")
-    assert "Every worker is quiet" in admin_client.get(page_of(batch)).content.decode()
-    worker.status = "active"
-    worker.save()
-    assert "worker is" not in admin_client.get(page_of(batch)).content.decode()
-
-
-def test_every_page_says_that_redis_does_not_answer(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("django_agenda.admin.obstacles.redis_error", lambda: "refused")
-    batch = flood(20, scene=ON_TIME)
-    waits = batch.executions.filter(status="scheduled").latest("position")
-    lists = [reverse(f"admin:django_agenda_{name}_changelist") for name in ("batch", "execution")]
-
-    for address in (*lists, page_of(batch), page_of(waits)):
-        assert "Redis does not answer" in admin_client.get(address).content.decode()
-
-
 def test_the_definition_tells_what_is_called_and_where_that_is(
     admin_client: Client, client_for: ClientFor
 ) -> None:
@@ -125,7 +97,8 @@ def test_the_definition_tells_what_is_called_and_where_that_is(
 def test_the_timeline_shows_how_many_ran_at_once_and_who_did_what_when(
     admin_client: Client,
 ) -> None:
-    WorkerFactory.create(concurrency=16)
+    # It lives, however slow the machine is that runs this.
+    WorkerFactory.create(concurrency=16, beat_at=now() + timedelta(hours=1))
     batch = flood(300, over=timedelta(minutes=2), scene=ON_TIME)
     pause = reverse("admin:django_agenda_batch_do", args=[batch.pk, "pause"])
     assert admin_client.post(pause, {"seen": "1"}).status_code == 302

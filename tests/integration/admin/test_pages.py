@@ -56,6 +56,7 @@ def test_an_empty_list_tells_what_to_do(admin_client: Client) -> None:
 
 def test_a_filter_without_matches_is_not_an_empty_list(admin_client: Client) -> None:
     BatchFactory.create()
+    WorkerFactory.create()
 
     page = text_of(admin_client, f"{LISTS[0]}?status__exact=paused")
 

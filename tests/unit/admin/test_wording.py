@@ -37,6 +37,9 @@ def test_a_duration_has_at_most_two_units(milliseconds: int, words: str) -> None
         (1000, 14_400_000, "4.2 / min"),
         (10, 3_600_000, "10 / h"),
         (1, 86_400_000, "1 / d"),
+        (2040, 1, "2,040 in 1 ms"),
+        (40, 999, "40 in 999 ms"),
+        (40, 1000, "40 / s"),
         (0, 5, "–"),
     ],
 )

@@ -52,6 +52,7 @@ ROLES: dict[str, tuple[str, ...] | None] = {
     "scheduler": (*SEES, "change_schedule"),
     "definer": (*SEES, "add_schedule"),
     "starter": (*SEES, "run_schedule"),
+    "remover": (*SEES, "delete_schedule"),
     "triager": (*SEES, "change_errorgroup"),
     "foreman": (*SEES, "control_worker"),
     "mender": (*SEES, "repair_agenda"),
@@ -76,6 +77,7 @@ RIGHTS = {
     "disable": "scheduler",
     "skip-next": "scheduler",
     "run": "starter",
+    "delete": "remover",
     "resolve": "triager",
     "ignore": "triager",
     "reopen": "triager",
@@ -187,7 +189,9 @@ def addresses_of_row(name: str, kind: str, row: Row) -> Iterator[Address]:
     model_admin = admin.site.get_model_admin(type(row))
     assert isinstance(model_admin, ActingAdmin)
     for slug in (offer.slug for offer in model_admin.page_actions):
-        yield Address(reverse(name, args=[row.pk, slug]), kind, slug_of(row, slug))
+        # Another one, which is gone afterwards.
+        one_row = ScheduleFactory.create() if slug == "delete" else row
+        yield Address(reverse(name, args=[one_row.pk, slug]), kind, slug_of(row, slug))
 
 
 def addresses_of_queues(name: str, kind: str) -> Iterator[Address]:
