@@ -64,6 +64,10 @@ def pages(client: Client) -> list[str]:
         address = waiting.pop(0)
         answer = client.get(address)
         assert answer.status_code == 200, address
+        if not answer["Content-Type"].startswith("text/html"):
+            # A file, not a page: JSON or CSV.
+            del found[_kind(address)]
+            continue
         for link in _LINK.findall(answer.content.decode()):
             target = urlsplit(urljoin(address, unescape(link))).path
             if target.startswith(_OURS) and _kind(target) not in found:
