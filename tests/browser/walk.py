@@ -64,8 +64,9 @@ def pages(client: Client) -> list[str]:
         address = waiting.pop(0)
         answer = client.get(address)
         assert answer.status_code == 200, address
-        if answer.headers["Content-Type"] == "application/json":
-            del found[_kind(address)]  # a file, and no page
+        if not answer["Content-Type"].startswith("text/html"):
+            # A file, not a page: JSON or CSV.
+            del found[_kind(address)]
             passed.add(_kind(address))
             continue
         for link in _LINK.findall(answer.content.decode()):
