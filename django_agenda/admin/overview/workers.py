@@ -17,6 +17,7 @@ from django_agenda.admin.workers.states import recent_workers, state_of, wish_of
 from django_agenda.models.worker import Worker
 
 SHOWN = 12
+_ENDED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,10 @@ def read_workers(
     """Read them in one statement, the living ones first."""
     living, ended = recent_workers(rows.defer("load"), moment)
     at_work = [one for one in living if one.status == Worker.Status.ACTIVE]
-    shown = [*living, *ended]
+    shown = [*living, *ended[:_ENDED]][:SHOWN]
     return WorkerRows(
-        rows=[_row(worker, moment, url_of) for worker in shown[:SHOWN]],
-        more=max(len(shown) - SHOWN, 0),
+        rows=[_row(worker, moment, url_of) for worker in shown],
+        more=len(living) + len(ended) - len(shown),
         crew=Crew(
             living=len(living),
             at_work=len(at_work),
