@@ -243,8 +243,10 @@ def _span_words(batch: Batch, timeline: Timeline) -> str:
     begin = (batch.start + lo * MILLISECOND).astimezone(zone)
     end = (batch.start + hi * MILLISECOND).astimezone(zone)
     exact = "H:i:s" if hi - lo < 600_000 or begin.second or end.second else "H:i"
-    first = format_date(begin, f"D j M Y, {exact}")
-    last = format_date(end, exact if begin.date() == end.date() else f"D j M, {exact}")
+    first, last = (format_date(moment, exact) for moment in (begin, end))
+    first = f"{format_date(begin, wording.full_date())}, {first}"
+    if begin.date() != end.date():
+        last = f"{format_date(end, wording.short_date())}, {last}"
     if hi - lo < 1000:
         first, last = (
             f"{words}.{moment.microsecond // 1000:03d}"
