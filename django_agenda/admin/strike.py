@@ -33,6 +33,7 @@ from .actions.buttons import Button
 from .actions.forms import SpanWish
 from .actions.history import deeds, write_down_on
 from .actions.offer import confirm
+from .actions.overdue import flood_words
 from .holds import held_url
 from .paging import LeanList
 from .read_only import ReadOnlyAdmin
@@ -189,6 +190,7 @@ class StrikeAdmin(ReadOnlyAdmin):
             ),
             seen=count,
             numbers=[(_("held"), wording.count(count)), (_("of them due"), wording.count(due))],
+            hint=flood_words(due),
             has_work=True,
             back=self.url_of(row),
         )
