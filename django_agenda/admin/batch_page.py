@@ -147,7 +147,7 @@ def batch_page(
         refusal_error=redaction.text(batch.enqueue_error),
         refused_at=wording.time_tag(batch.enqueue_failed_at, moment, exact=True),
         timeline=timeline,
-        span_words=_span_words(batch, span, moment),
+        span_words=_span_words(batch, timeline),
         zone=timezone.get_current_timezone_name(),
         steps=[*_steps(span, whole, subject.now_ms, links), *_failures_only(batch, links)],
         status=status,
@@ -245,13 +245,20 @@ def _refusal(batch: Batch) -> str:
     return _("Enqueueing stopped once, and went on later")
 
 
-def _span_words(batch: Batch, span: Span, moment: datetime) -> str:
+def _span_words(batch: Batch, timeline: Timeline) -> str:
+    """Say from when to when the drawing goes: it may reach further than what it is asked for."""
     zone = timezone.get_current_timezone()
-    begin = (batch.start + span.lo_ms * MILLISECOND).astimezone(zone)
-    end = (batch.start + span.hi_ms * MILLISECOND).astimezone(zone)
-    exact = "H:i:s" if span.length_ms < 600_000 or begin.second or end.second else "H:i"
+    lo, hi = int(timeline.drawing.lo), int(timeline.drawing.hi)
+    begin = (batch.start + lo * MILLISECOND).astimezone(zone)
+    end = (batch.start + hi * MILLISECOND).astimezone(zone)
+    exact = "H:i:s" if hi - lo < 600_000 or begin.second or end.second else "H:i"
     first = format_date(begin, f"D j M Y, {exact}")
     last = format_date(end, exact if begin.date() == end.date() else f"D j M, {exact}")
+    if hi - lo < 1000:
+        first, last = (
+            f"{words}.{moment.microsecond // 1000:03d}"
+            for words, moment in ((first, begin), (last, end))
+        )
     return f"{first} – {last}"
 
 

@@ -72,7 +72,16 @@ class Subject:
     @property
     def grid(self) -> Grid:
         """Return the slices of the span; of what has ended none lies before or after now."""
-        return Grid.over(*self.span[:2], None if self.batch.is_finished else self.now_ms)
+        now_ms = None if self.batch.is_finished else self.now_ms
+        return Grid.over(*self.span[:2], now_ms, unit_ms=self._distance_ms)
+
+    @property
+    def _distance_ms(self) -> int:
+        """Return how far from each other a few are planned that are spread evenly."""
+        batch = self.batch
+        if batch.strategy != "even" or not 0 < batch.total <= DOTS_UP_TO or batch.rollup:
+            return 1
+        return max(round(batch.over / MILLISECOND / batch.total), 1)
 
     @property
     def in_span(self) -> QuerySet[Execution]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.count import Lags, count_lags, count_outcomes, count_runs
-from django_agenda.scheduling.grid import Grid
+from django_agenda.scheduling.grid import FEW, Grid
 from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
@@ -85,7 +85,7 @@ def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
     fine = tabulate(grid, counted.outcomes) if counted else _histogram(subject)
     detail = detail_for(fine.total)
     if detail != "density":
-        return coarser(fine) if detail == "rows" else fine, detail, None
+        return coarser(fine) if detail == "rows" and grid.size > FEW else fine, detail, None
     if counted:
         return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
     lags = count_lags(subject.rows, grid)
@@ -246,6 +246,8 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
     found = list(subject.in_span.values_list(*_DOT))
     idle: dict[str, list[int]] = {}
     marks: list[tuple[int, str, int]] = []
+    # What is planned all at once is drawn where it started: else all of it lies on one line.
+    is_at_once = subject.batch.over < subject.span.length_ms * MILLISECOND / grid.size
     started: list[Started] = []
     spells: list[tuple[int, int]] = []
     for planned, _slot, status, at, lag, run in found:
@@ -254,7 +256,7 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
             line[grid.place(planned - grid.origin_ms)] += 1
             continue
         begin = (at - subject.batch.start) // MILLISECOND
-        marks.append((planned, status, lag))
+        marks.append((begin if is_at_once else planned, status, lag))
         started.append(Started(begin, lag, run))
         if run is not None or status == Execution.Status.RUNNING:
             spells.append((begin, subject.now_ms if run is None else begin + run))

@@ -52,7 +52,7 @@ class ScheduleList(LeanList):
 class ScheduleAdmin(ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
-    list_display = ("label", "state", "rule", "next_runs", "last_runs", "drift")
+    list_display = ("label", "state", "rule", "next_runs", "last_runs")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "task_name", "=id")
     search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
@@ -182,10 +182,11 @@ class ScheduleAdmin(ActingAdmin):
         more = [(_("Missed ticks"), schedule.get_misfire_display())]
         if schedule.priority is not None:
             more.append((_("Priority"), str(schedule.priority)))
+        code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>{}',
+            "<span>{}</span>{}{}",
             schedule.describe(),
-            schedule.expression,
+            code if schedule.expression else "",
             format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
@@ -209,30 +210,30 @@ class ScheduleAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("last runs"))
     def last_runs(self, schedule: Schedule) -> SafeString | str:
-        """Return how its last runs went, and how the last of all stands."""
+        """Return how its last runs went, how the last of all stands, and how late they began."""
         recent: Runs = getattr(schedule, "recent", Runs())
         run = recent.last
         if run is None:
             return format_html('<span class="ag-quiet">{}</span>', _("never"))
         moment = now()
         return format_html(
-            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
+            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>{}',
             recent.spark,
             self.url_of(run),
             states.of_execution(run, moment).badge,
             wording.time_tag(run.due_at, moment, seconds=False),
+            _lateness(recent),
         )
 
-    @admin.display(description=gettext_lazy("drift"))
-    def drift(self, schedule: Schedule) -> SafeString | str:
-        """Return how much later than due its last runs began: the median, and the worst."""
-        middle, worst = getattr(schedule, "recent", Runs()).drift
-        if middle is None or worst is None:
-            return format_html('<span class="ag-quiet">{}</span>', "–")
-        longest = _("max %(duration)s") % {"duration": wording.duration(worst)}
-        return format_html(
-            '<span class="ag-nowrap">+{}</span><span class="ag-sub ag-nowrap{}">{}</span>',
-            wording.duration(middle),
-            " ag-late" if worst > _LATE_MS else "",
-            longest,
-        )
+
+def _lateness(recent: Runs) -> SafeString | str:
+    """Say how much later than due the last runs began: the median, and the longest."""
+    middle, longest = recent.lateness
+    if middle is None or longest is None:
+        return ""
+    words = _("%(usual)s late, max %(longest)s")
+    return format_html(
+        '<span class="ag-sub{}">{}</span>',
+        " ag-late" if longest > _LATE_MS else "",
+        words % {"usual": wording.duration(middle), "longest": wording.duration(longest)},
+    )

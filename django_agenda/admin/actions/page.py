@@ -61,8 +61,9 @@ def _page(
     admin: ActingAdmin, request: HttpRequest, errand: Errand, form: Wish, context: dict[str, Any]
 ) -> HttpResponse:
     survey = errand.survey()
-    count = wording.count(survey.count)
-    words = in_numbers(errand.action.ask, survey.count, count)
+    has_work = survey.count or (errand.action.changes_batch and survey.subjects)
+    words = in_numbers(errand.action.ask, survey.count, wording.count(survey.count))
+    words = words if has_work else str(errand.action.label)
     overdue = overdue_in(errand) if errand.action.lets_go else 0
     return confirm(
         admin,
@@ -75,7 +76,7 @@ def _page(
         row=errand.row or errand.about,
         effect=errand.action.effect,
         seen=survey.count,
-        has_work=survey.count or (errand.action.changes_batch and survey.subjects),
+        has_work=has_work,
         shares=[(state, wording.count(many)) for state, many in survey.shares],
         skipped=[(state, wording.count(many)) for state, many in survey.skipped],
         sample=_sample(errand),

@@ -19,6 +19,7 @@ from django_agenda.models.happened import happened
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
 MOST = 500
+_MOST_WAITING = 1000
 # A column of the small drawing; a week has 28 of them.
 COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
@@ -91,6 +92,13 @@ def read_groups(
         states=Counter(group.state for group in groups),
         total=sum(group.week for group in groups),
     )
+
+
+def waiting_tasks(rows: QuerySet[Execution]) -> set[str] | None:
+    """Return the tasks of which something waits, or None when too much does to look at it all."""
+    waiting = rows.filter(status__in=Execution.WAITING, finished_at__isnull=True).order_by()
+    found = list(waiting.values_list("task_name", flat=True)[:_MOST_WAITING])
+    return set(found) if len(found) < _MOST_WAITING else None
 
 
 def read_marks(fingerprints: Iterable[str]) -> dict[str, ErrorGroup]:

@@ -69,6 +69,23 @@ def test_batches_are_enqueued_by_who_may_see_them(
     assert address(kind, "enqueue") not in client.get(LIST).content.decode()
 
 
+def test_what_waits_is_offered_to_be_cancelled_only_if_something_waits_and_by_its_task(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    failed = broken(200)
+    failed.cancel()
+    kind = one("failed", failed).error_fingerprint
+
+    assert "cancel-task" not in admin_client.get(LIST).content.decode()
+    asked = admin_client.get(address(kind, "cancel-task")).content.decode()
+    assert "Cancel all waiting of these tasks</h1>" in asked
+    assert "nothing is there that this would change" in asked
+
+    ExecutionFactory.create(task_name=one("failed", failed).task_name)
+    name = one("failed", failed).task_name.rpartition(".")[2]
+    assert f"Cancel all waiting of {name} …" in admin_client.get(LIST).content.decode()
+
+
 def test_all_of_a_kind_are_retried_over_all_batches(
     admin_client: Client, redis_server: RedisServer
 ) -> None:
