@@ -56,6 +56,7 @@ class Page:
     """Hold everything that the template writes down."""
 
     batch: Batch
+    sentence: str
     state: State
     flags: list[State]
     obstacles: list[str]
@@ -113,6 +114,7 @@ def batch_page(
     failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
         batch=batch,
+        sentence=batch.describe(wording.count),
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
         obstacles=[*no_redis(), *nobody(crew)],
