@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_agenda.admin import batch_page
+from django_agenda.admin.actions.history import deeds
 from django_agenda.models import Batch
 from django_agenda.models.transactions import one_snapshot
 from tests.factories import Scene, flood
@@ -51,12 +52,13 @@ def test_it_sees_nothing_of_what_is_done_meanwhile(transactional_db: None) -> No
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has such a mode")
 def test_it_leaves_the_mode_of_other_transactions_alone(transactional_db: None) -> None:
-    mode = connection.transaction_mode
+    wrapper: Any = connection
+    mode = wrapper.transaction_mode
 
     with one_snapshot("default"):
         pass
 
-    assert connection.transaction_mode == mode == "IMMEDIATE"
+    assert wrapper.transaction_mode == mode == "IMMEDIATE"
 
 
 def test_the_page_of_a_batch_agrees_with_itself(
@@ -64,11 +66,10 @@ def test_the_page_of_a_batch_agrees_with_itself(
 ) -> None:
     batch = failed_batch()
     failed = batch.failed
-    of_people = batch_page.deeds
 
     def deeds_and_a_retry(*args: Any) -> Any:
         elsewhere(batch.retry_failed)
-        return of_people(*args)
+        return deeds(*args)
 
     monkeypatch.setattr(batch_page, "deeds", deeds_and_a_retry)
     client = Client()
