@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -30,7 +30,8 @@ class Subject:
 
     `deeds` is what people did to the batch last: what was counted before it is not shown after it.
     `counted` is what was counted of the whole batch after its end, for those who see all of it.
-    `capacity` is how much the workers can run at once, if that is of interest.
+    `capacity` is how much the workers can run at once, if that is of interest; `paused` names the
+    queues that are paused; `end` is where its plan ends, if that is not its window's end.
     """
 
     batch: Batch
@@ -42,6 +43,8 @@ class Subject:
     deeds: Sequence[Deed] = ()
     counted: Counted | None = None
     capacity: int = 0
+    paused: Collection[str] = ()
+    end: datetime | None = None
 
     @property
     def now_ms(self) -> int:
@@ -51,7 +54,16 @@ class Subject:
     @property
     def grid(self) -> Grid:
         """Return the slices of the span; of what has ended none lies before or after now."""
-        return Grid.over(*self.span[:2], None if self.batch.is_finished else self.now_ms)
+        now_ms = None if self.batch.is_finished else self.now_ms
+        return Grid.over(*self.span[:2], now_ms, unit_ms=self._distance_ms)
+
+    @property
+    def _distance_ms(self) -> int:
+        """Return how far from each other a few are planned that are spread evenly."""
+        batch = self.batch
+        if batch.strategy != "even" or not 0 < batch.total <= DOTS_UP_TO or batch.rollup:
+            return 1
+        return max(round(batch.over / MILLISECOND / batch.total), 1)
 
     @property
     def in_span(self) -> QuerySet[Execution]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.count import Lags, count_lags, count_outcomes, count_runs
-from django_agenda.scheduling.grid import Grid
+from django_agenda.scheduling.grid import FEW, Grid
 from django_agenda.scheduling.rollup import Rollup, rollup_of
 
 from . import states, wording
@@ -30,8 +31,7 @@ _SLICES_A_LINK = 10
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
     *("due_at", "planned_offset_ms", "slot_offset_ms", "started_at", "finished_at", "lag_ms"),
-    "run_ms",
-    "error_class",
+    *("run_ms", "error_class", "queue_name"),
 )
 _DOT = ("planned_offset_ms", "slot_offset_ms", "status", "started_at", "lag_ms", "run_ms")
 
@@ -86,7 +86,7 @@ def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
     fine = tabulate(grid, counted.outcomes) if counted else _histogram(subject)
     detail = detail_for(fine.total)
     if detail != "density":
-        return coarser(fine) if detail == "rows" else fine, detail, None
+        return coarser(fine) if detail == "rows" and grid.size > FEW else fine, detail, None
     if counted:
         return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
     lags = count_lags(subject.rows, grid)
@@ -118,9 +118,6 @@ def _timeline(material: Material, shown: Histogram, times: Times) -> Timeline:
 
 def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
     batch, grid = subject.batch, shown.grid
-    paused = None
-    if batch.paused_at and not batch.is_finished:
-        paused = ((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms)
     return Material(
         axis=Axis(start=batch.start, lo_ms=subject.span.lo_ms, hi_ms=subject.span.hi_ms),
         zone=timezone.get_current_timezone(),
@@ -130,11 +127,28 @@ def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
         labels={slug: str(state.label) for slug, state in states.OUTCOMES.items()},
         zooms=_zooms(subject, shown),
         now_ms=subject.now_ms,
-        end_ms=-(-batch.over // MILLISECOND),
-        paused_ms=paused,
+        end_ms=-(-((subject.end or batch.end) - batch.start) // MILLISECOND),
+        paused_ms=_pauses(subject),
         capacity=subject.capacity,
         marks=_marks(subject),
     )
+
+
+def _pauses(subject: Subject) -> list[tuple[int, int]]:
+    """Return from when to when it was paused, as far as what people did to it still tells."""
+    batch = subject.batch
+    found: list[tuple[int, int]] = []
+    until: datetime | None = None
+    for deed in subject.deeds:  # the newest first
+        if deed.is_resume:
+            until = deed.at
+        elif deed.is_pause and until is not None:
+            begin, end = ((at - batch.start) // MILLISECOND for at in (deed.at, until))
+            found.append((begin, end))
+            until = None
+    if batch.paused_at and not batch.is_finished:
+        found.append(((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms))
+    return found
 
 
 def _marks(subject: Subject) -> list[tuple[int, str]]:
@@ -205,7 +219,7 @@ def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
 
 
 def _item(subject: Subject, execution: Execution) -> Item:
-    state = states.of_execution(execution, subject.now)
+    state = states.of_execution(execution, subject.now, subject.paused)
     begin = subject.batch.start
     started = ended = waits = None
     if execution.started_at is not None:
@@ -250,6 +264,8 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
     found = list(subject.in_span.values_list(*_DOT))
     idle: dict[str, list[int]] = {}
     marks: list[tuple[int, str, int]] = []
+    # What is planned all at once is drawn where it started: else all of it lies on one line.
+    is_at_once = subject.batch.over < subject.span.length_ms * MILLISECOND / grid.size
     started: list[Started] = []
     spells: list[tuple[int, int]] = []
     for planned, _slot, status, at, lag, run in found:
@@ -258,7 +274,7 @@ def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Materi
             line[grid.place(planned - grid.origin_ms)] += 1
             continue
         begin = (at - subject.batch.start) // MILLISECOND
-        marks.append((planned, status, lag))
+        marks.append((begin if is_at_once else planned, status, lag))
         started.append(Started(begin, lag, run))
         if run is not None or status == Execution.Status.RUNNING:
             spells.append((begin, subject.now_ms if run is None else begin + run))

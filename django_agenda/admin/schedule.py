@@ -26,11 +26,11 @@ from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
-from .actions.offer import Offer
 from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
 from .schedule_runs import Runs, recent_runs
+from .schedule_ticks import upcoming
 
 _SHOWN_TIMES = 3
 _LATE_MS = 1000
@@ -52,7 +52,7 @@ class ScheduleList(LeanList):
 class ScheduleAdmin(ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
-    list_display = ("label", "state", "rule", "next_runs", "last_runs", "drift")
+    list_display = ("label", "state", "rule", "next_runs", "last_runs")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "task_name", "=id")
     search_help_text = gettext_lazy("Part of a name or of a task, or a whole number")
@@ -70,10 +70,6 @@ class ScheduleAdmin(ActingAdmin):
         """Use the list that knows the last runs."""
         return ScheduleList
 
-    def may(self, request: HttpRequest, offer: Offer) -> bool:
-        """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return may_do(request, f"{offer.right}_schedule")
-
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
         return may_do(request, "run_schedule")
@@ -81,6 +77,10 @@ class ScheduleAdmin(ActingAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may enable, disable and skip; the row itself is shown only."""
         return may_do(request, "change_schedule")
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may delete schedules; Django's own pages for that stay closed."""
+        return may_do(request, "delete_schedule")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may make schedules."""
@@ -171,18 +171,23 @@ class ScheduleAdmin(ActingAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state(self, schedule: Schedule) -> SafeString:
         """Return whether it ticks, and why not."""
-        state, why = state_of(schedule)
+        state, why = state_of(schedule, now())
         if not why:
             return state.badge
         return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
 
     @admin.display(description=gettext_lazy("rule"))
     def rule(self, schedule: Schedule) -> SafeString:
-        """Return its rule in words, and its expression."""
+        """Return its rule in words, its expression, and what becomes of ticks that are missed."""
+        more = [(_("Missed ticks"), schedule.get_misfire_display())]
+        if schedule.priority is not None:
+            more.append((_("Priority"), str(schedule.priority)))
+        code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>',
+            "<span>{}</span>{}{}",
             schedule.describe(),
-            schedule.expression,
+            code if schedule.expression else "",
+            format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
     @admin.display(description=gettext_lazy("next runs"))
@@ -191,7 +196,7 @@ class ScheduleAdmin(ActingAdmin):
         if not schedule.enabled or schedule.next_at is None or schedule.trouble:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         moment = now()
-        times = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        times = upcoming(schedule, _SHOWN_TIMES, moment) or [schedule.next_at]
         seconds = any(one.second for one in times)
         first, *rest = (wording.time_tag(one, moment, seconds=seconds) for one in times)
         return format_html(
@@ -205,30 +210,30 @@ class ScheduleAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("last runs"))
     def last_runs(self, schedule: Schedule) -> SafeString | str:
-        """Return how its last runs went, and how the last of all stands."""
+        """Return how its last runs went, how the last of all stands, and how late they began."""
         recent: Runs = getattr(schedule, "recent", Runs())
         run = recent.last
         if run is None:
             return format_html('<span class="ag-quiet">{}</span>', _("never"))
         moment = now()
         return format_html(
-            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>',
+            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>{}',
             recent.spark,
             self.url_of(run),
             states.of_execution(run, moment).badge,
             wording.time_tag(run.due_at, moment, seconds=False),
+            _lateness(recent),
         )
 
-    @admin.display(description=gettext_lazy("drift"))
-    def drift(self, schedule: Schedule) -> SafeString | str:
-        """Return how much later than due its last runs began: the median, and the worst."""
-        middle, worst = getattr(schedule, "recent", Runs()).drift
-        if middle is None or worst is None:
-            return format_html('<span class="ag-quiet">{}</span>', "–")
-        longest = _("max %(duration)s") % {"duration": wording.duration(worst)}
-        return format_html(
-            '<span class="ag-nowrap">+{}</span><span class="ag-sub ag-nowrap{}">{}</span>',
-            wording.duration(middle),
-            " ag-late" if worst > _LATE_MS else "",
-            longest,
-        )
+
+def _lateness(recent: Runs) -> SafeString | str:
+    """Say how much later than due the last runs began: the median, and the longest."""
+    middle, longest = recent.lateness
+    if middle is None or longest is None:
+        return ""
+    words = _("%(usual)s late, max %(longest)s")
+    return format_html(
+        '<span class="ag-sub{}">{}</span>',
+        " ag-late" if longest > _LATE_MS else "",
+        words % {"usual": wording.duration(middle), "longest": wording.duration(longest)},
+    )

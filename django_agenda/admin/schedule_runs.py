@@ -62,7 +62,7 @@ class Runs:
         return charts.spark(lines, _("Last ticks: %(counts)s") % {"counts": ", ".join(words)})
 
     @property
-    def drift(self) -> tuple[float | None, int | None]:
+    def lateness(self) -> tuple[float | None, int | None]:
         """Return the median and the longest lateness of the ticks, in milliseconds."""
         lags = [tick.lag_ms for tick in self.ticks if tick.lag_ms is not None]
         return exact_sketch(lags).quantile(0.5), max(lags, default=None)

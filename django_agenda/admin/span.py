@@ -12,6 +12,8 @@ MILLISECOND = timedelta(milliseconds=1)
 SHORTEST_MS = 100
 _DIGITS = 15
 _STEPS = 400
+# Of what is planned all at once the plan is no axis: when it ran is.
+_AT_ONCE_MS = 1000
 
 
 class Span(NamedTuple):
@@ -28,7 +30,10 @@ class Span(NamedTuple):
 
 
 def whole_span(batch: Batch, last_offset_ms: int | None, now: datetime) -> Span:
-    """Return the window of a batch, and what was planned or waits beyond its end."""
+    """Return the window of a batch, and what was planned or waits beyond its end.
+
+    Of a window that is hardly one it is the time in which the batch ran.
+    """
     end = -(-batch.over // MILLISECOND)
     last = max(end, last_offset_ms or 0)
     now_ms = (now - batch.start) // MILLISECOND
@@ -36,7 +41,17 @@ def whole_span(batch: Batch, last_offset_ms: int | None, now: datetime) -> Span:
         # In steps: who asks a little later asks for the same, see Subject.recall().
         step = max(last // _STEPS, 1)
         last = -(-now_ms // step) * step
+    if last < _AT_ONCE_MS:
+        ended = batch.finished_at
+        ran_ms = _in_two_figures(now_ms) if ended is None else (ended - batch.start) // MILLISECOND
+        last = max(last, ran_ms)
     return Span(0, max(last, 1))
+
+
+def _in_two_figures(number: int) -> int:
+    """Return the next number of two figures and zeros: it changes seldom."""
+    step = int(10 ** max(len(str(max(number, 0))) - 2, 0))
+    return -(-number // step) * step
 
 
 def read_span(query: Mapping[str, str], whole: Span) -> Span:

@@ -177,6 +177,7 @@ class Batch(models.Model):
         """Say in one sentence, with numbers as that function writes them, where it stands."""
         order = (*self.ENDED, "running", "pending", "scheduled")
         words = {name: self._meta.get_field(name).verbose_name for name in order}  # type: ignore[union-attr]
+        words["pending"] = gettext("not enqueued")
         counted = [
             f"{number(many)} {words[name]}" for name in order if (many := getattr(self, name))
         ]

@@ -10,6 +10,7 @@ from django.db.models.expressions import Combinable
 MOST = 160
 FEW = 40
 FOLD = MOST // FEW
+_FEWEST = 8
 
 
 class Grid(NamedTuple):
@@ -22,10 +23,15 @@ class Grid(NamedTuple):
     hi_ms: int
 
     @classmethod
-    def over(cls, lo_ms: int, hi_ms: int, now_ms: int | None = None) -> Self:
-        """Cut a span so that no slice lies on both sides of now, even FOLD of them together."""
+    def over(cls, lo_ms: int, hi_ms: int, now_ms: int | None = None, *, unit_ms: int = 1) -> Self:
+        """Cut a span so that no slice lies on both sides of now, even FOLD of them together.
+
+        A slice is a multiple of the unit, so that what is spread evenly by it looks so.
+        """
         length = max(hi_ms - lo_ms, 1)
         width = -(-length // MOST)
+        if unit_ms * _FEWEST <= length:
+            width = -(-width // unit_ms) * unit_ms
         phase = 0
         if now_ms is not None and lo_ms < now_ms < hi_ms:
             phase = -(now_ms - lo_ms) % (width * FOLD)

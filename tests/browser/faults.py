@@ -7,6 +7,22 @@ _COLOUR = 'getComputedStyle(one)[one.matches("text") ? "fill" : "color"]'
 
 WIDE = "() => Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"
 
+# What people follow or press, and cannot see without being told that there is more: a link may lie
+# behind the edge of what shows by a shade that it scrolls, and a button may not.
+CUT = """() => [...document.querySelectorAll("#content :is(a, button, select)")].filter(one => {
+    if (!one.checkVisibility() || one.closest(".ag-unseen")) return false;
+    const box = one.getBoundingClientRect();
+    const is_cut = (left, right) => box.left < left - 1 || box.right > right + 1;
+    for (let around = one.parentElement; around; around = around.parentElement) {
+        const style = getComputedStyle(around);
+        if (style.overflowX === "visible") continue;
+        const edge = around.getBoundingClientRect();
+        if (!is_cut(edge.left, edge.right)) continue;
+        return one.matches(".ag-button") || !style.backgroundAttachment.includes("local");
+    }
+    return is_cut(0, window.innerWidth);
+}).map(one => one.outerHTML.slice(0, 160))"""
+
 # Where forced colours take the backgrounds away, only borders are left to be seen.
 BORDERLESS = f"""() => [
         ...document.querySelectorAll(".ag-button, .ag-card, .ag-steps a, .ag-live select")

@@ -106,6 +106,22 @@ def test_no_page_scrolls_sideways(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", ["en-GB", "de"])
+def test_nothing_to_follow_or_press_is_cut_off(
+    open_page: Opener, every_page: list[str], language: str
+) -> None:
+    page = open_page(locale=language)
+    found = {}
+
+    for width in (1280, 1024, 640, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        if cut := visit(page, every_page, f"{language}-{width}", faults.CUT):
+            found[width] = cut
+
+    assert not found
+
+
+@pytest.mark.slow
 def test_pages_are_mirrored_for_who_reads_from_the_right(
     open_page: Opener, every_page: list[str]
 ) -> None:

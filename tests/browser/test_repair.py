@@ -44,7 +44,8 @@ def test_a_batch_is_repaired(admin_page: Page) -> None:
     told.get_by_text(f"Retried {failed} executions.").wait_for()
     assert head.get_by_role("link", name="Retry").count() == 0
 
-    assert admin_page.get_by_text("Reason: The mail server is back").is_visible()
+    said = admin_page.get_by_role("listitem").filter(has_text="Reason: The mail server is back")
+    assert said.is_visible()
     assert not set(counts(batch)) & {"pending", "failed", "missed"}
 
 
@@ -81,7 +82,7 @@ def test_whoever_does_nothing_comes_back(admin_page: Page) -> None:
     admin_page.goto(address(batch))
     admin_page.get_by_role("link", name="Cancel …").click()
 
-    admin_page.get_by_role("link", name="Do nothing").click()
+    admin_page.get_by_role("link", name="Go back").click()
 
     admin_page.locator(".ag-timeline").wait_for()
     assert Batch.objects.get(pk=batch.pk).version == batch.version
@@ -142,7 +143,7 @@ def test_it_is_looked_into_before_it_is_repaired_and_back_leads_out(admin_page: 
     admin_page.get_by_role("link", name=f"{batch.failed} failed").first.click()
     admin_page.locator(".ag-only-failed").wait_for()
     admin_page.locator(".ag-head").get_by_role("link", name="Retry").click()
-    admin_page.get_by_role("link", name="Do nothing").click()
+    admin_page.get_by_role("link", name="Go back").click()
     admin_page.locator(".ag-timeline").wait_for()
 
     for seen in ("/do/retry/", "status=failed", "from="):

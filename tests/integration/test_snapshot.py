@@ -52,13 +52,13 @@ def test_it_sees_nothing_of_what_is_done_meanwhile(transactional_db: None) -> No
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has such a mode")
 def test_it_leaves_the_mode_of_other_transactions_alone(transactional_db: None) -> None:
-    wrapper: Any = connection
-    mode = wrapper.transaction_mode
+    backend: Any = connection
+    mode = backend.transaction_mode
 
     with one_snapshot("default"):
         pass
 
-    assert wrapper.transaction_mode == mode == "IMMEDIATE"
+    assert backend.transaction_mode == mode == "IMMEDIATE"
 
 
 def test_the_page_of_a_batch_agrees_with_itself(

@@ -42,9 +42,9 @@ def button(
     )
 
 
-def ask_button(admin: ActingAdmin, row: Model, offer: Offer) -> Button:
-    """Return a button that names what it offers."""
-    words = _("%(action)s …") % {"action": offer.label}
+def ask_button(admin: ActingAdmin, row: Model, offer: Offer, label: str = "") -> Button:
+    """Return a button that names what it offers, by its label or by a more exact one."""
+    words = _("%(action)s …") % {"action": label or offer.label}
     return Button(label=words, url=admin.action_url(row, offer))
 
 

@@ -23,7 +23,7 @@ RETRY = replace(
 CANCEL_TASK = replace(
     of_executions.CANCEL,
     slug="cancel-task",
-    label=_("Cancel waiting"),
+    label=_("Cancel all waiting of these tasks"),
     effect=_(
         "Everything ends that waits for this task, in whichever batch, also if it never met the"
         " error. What runs goes on. What was cancelled can be retried."

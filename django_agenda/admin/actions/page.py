@@ -51,15 +51,17 @@ def answer(
             write_down(request, found.subjects, _log_message(errand, found.words, form))
     level = messages.SUCCESS if found.is_whole else messages.WARNING
     admin.message_user(request, found.words, level)
-    return HttpResponseRedirect(context["back"])
+    is_gone = found.is_done and errand.action.is_end
+    return HttpResponseRedirect(admin.list_url(found.model) if is_gone else context["back"])
 
 
 def _page(
     admin: ActingAdmin, request: HttpRequest, errand: Errand, form: Wish, context: dict[str, Any]
 ) -> HttpResponse:
     survey = errand.survey()
-    count = wording.count(survey.count)
-    words = in_numbers(errand.action.ask, survey.count, count)
+    has_work = survey.count or (errand.action.changes_batch and survey.subjects)
+    words = in_numbers(errand.action.ask, survey.count, wording.count(survey.count))
+    words = words if has_work else str(errand.action.label)
     return confirm(
         admin,
         request,
@@ -69,7 +71,7 @@ def _page(
         row=errand.row or errand.about,
         effect=errand.action.effect,
         seen=survey.count,
-        has_work=survey.count or (errand.action.changes_batch and survey.subjects),
+        has_work=has_work,
         shares=[(state, wording.count(many)) for state, many in survey.shares],
         skipped=[(state, wording.count(many)) for state, many in survey.skipped],
         sample=_sample(errand),

@@ -19,17 +19,22 @@ from django_agenda.models.happened import happened
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
 MOST = 500
+_MOST_WAITING = 1000
 # A column of the small drawing; a week has 28 of them.
 COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
 ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED)
 _WELL = (Execution.Status.SUCCEEDED, Execution.Status.CANCELLED, Execution.Status.SKIPPED)
+_REFUSED = Q(status=Execution.Status.PENDING, held_by="", batch__isnull=False)
 _READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fingerprint")
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Hold one kind of error; `ended` of its executions failed or were missed for good."""
+    """Hold one kind of error.
+
+    `ended` of its executions failed or were missed for good, `refused`, in batches, wait for Redis.
+    """
 
     fingerprint: str
     state: str
@@ -38,6 +43,7 @@ class Group:
     day: int
     week: int
     ended: int
+    refused: int
     tasks: int
     batches: int
     one_batch: int | None
@@ -91,6 +97,13 @@ def read_groups(
     )
 
 
+def waiting_tasks(rows: QuerySet[Execution]) -> set[str] | None:
+    """Return the tasks of which something waits, or None when too much does to look at it all."""
+    waiting = rows.filter(status__in=Execution.WAITING, finished_at__isnull=True).order_by()
+    found = list(waiting.values_list("task_name", flat=True)[:_MOST_WAITING])
+    return set(found) if len(found) < _MOST_WAITING else None
+
+
 def read_marks(fingerprints: Iterable[str]) -> dict[str, ErrorGroup]:
     """Return what was made of these, by fingerprint: one statement."""
     return ErrorGroup.objects.in_bulk(list(fingerprints))
@@ -107,6 +120,7 @@ def _count(rows: QuerySet[Execution], moment: datetime, only: str) -> list[Any]:
             day=Count("pk", filter=Q(occurred__gte=moment - DAY)),
             week=Count("pk"),
             ended=Count("pk", filter=Q(status__in=ENDED_BADLY)),
+            refused=Count("pk", filter=_REFUSED),
             tasks=Count("task_name", distinct=True),
             batches=Count("batch", distinct=True),
             one_batch=Max("batch"),

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_agenda.admin import charts, redaction, wording
 from django_agenda.admin.actions.buttons import Button, ask_button, button
+from django_agenda.admin.actions.of_batches import ENQUEUE
 from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
-from django_agenda.admin.actions.offer import Offer
 from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
@@ -23,7 +23,7 @@ from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 
-from .groups import Group, Groups, read_groups
+from .groups import Group, Groups, read_groups, waiting_tasks
 from .marks import fitting
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Row:
     marked: str
     note: str
     url: str
+    sample_url: str
     batch_url: str
     buttons: list[Button]
 
@@ -84,7 +85,6 @@ class Page:
     rows: list[Row]
     more: int
     is_one: bool
-    has_buttons: bool
 
 
 def errors_page(admin: ErrorGroupAdmin, request: HttpRequest) -> Page:
@@ -95,15 +95,16 @@ def errors_page(admin: ErrorGroupAdmin, request: HttpRequest) -> Page:
     if state not in (*STATES, _ALL):
         state = ErrorGroup.State.OPEN.value
     wanted = "" if only or state == _ALL else state
-    found = read_groups(admin.executions(request), moment, state=wanted, only=only)
-    rows = [_row(admin, request, group, found.total, moment) for group in found.groups]
+    executions = admin.executions(request)
+    found = read_groups(executions, moment, state=wanted, only=only)
+    waiting = waiting_tasks(executions) if admin.may(request, CANCEL_TASK) else None
+    rows = [_row(admin, request, group, found.total, moment, waiting) for group in found.groups]
     return Page(
         sentence=_sentence(found, is_one=bool(only)),
         choices=_choices(found, "" if only else state, is_one=bool(only)),
         rows=rows,
         more=found.more,
         is_one=bool(only),
-        has_buttons=any(row.buttons for row in rows),
     )
 
 
@@ -133,11 +134,17 @@ def _choices(found: Groups, chosen: str, *, is_one: bool) -> list[Choice]:
 
 
 def _row(
-    admin: ErrorGroupAdmin, request: HttpRequest, group: Group, total: int, moment: datetime
+    admin: ErrorGroupAdmin,
+    request: HttpRequest,
+    group: Group,
+    total: int,
+    moment: datetime,
+    waiting: set[str] | None,
 ) -> Row:
     sample = group.sample
     slug = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     query = urlencode({"error_fingerprint": group.fingerprint})
+    sees = admin.can_see(request, Execution)
     is_one_batch = group.batches == 1 and admin.can_see(request, Batch)
     return Row(
         group=group,
@@ -157,9 +164,10 @@ def _row(
         state=STATES[group.state],
         marked=_marked(group, moment),
         note=group.mark.note if group.mark else "",
-        url=f"{admin.list_url(Execution)}?{query}" if admin.can_see(request, Execution) else "",
+        url=f"{admin.list_url(Execution)}?{query}" if sees else "",
+        sample_url=admin.url_of(Execution(pk=group.sample_id)) if sees else "",
         batch_url=admin.url_of(Batch(pk=group.one_batch)) if is_one_batch else "",
-        buttons=_buttons(admin, request, group),
+        buttons=_buttons(admin, request, group, waiting),
     )
 
 
@@ -176,11 +184,21 @@ def _marked(group: Group, moment: datetime) -> str:
     return _("by %(user)s %(when)s") % who
 
 
-def _buttons(admin: ErrorGroupAdmin, request: HttpRequest, group: Group) -> list[Button]:
-    row = ErrorGroup(pk=group.fingerprint)
+def _buttons(
+    admin: ErrorGroupAdmin, request: HttpRequest, group: Group, waiting: set[str] | None
+) -> list[Button]:
+    row, task = ErrorGroup(pk=group.fingerprint), group.sample.task_name
     found = []
     if group.ended and admin.may(request, RETRY):
         found.append(button(admin, row, RETRY, count=group.ended))
-    offers: list[Offer] = [CANCEL_TASK] if group.state == ErrorGroup.State.OPEN else []
-    offers += fitting(group.state)
-    return found + [ask_button(admin, row, one) for one in offers if admin.may(request, one)]
+    if group.refused and admin.may(request, ENQUEUE) and admin.can_see(request, Batch):
+        found.append(button(admin, row, ENQUEUE))
+    # Of several tasks only one is known here: another one may wait.
+    may_wait = waiting is None or task in waiting or group.tasks > 1
+    is_open = group.state == ErrorGroup.State.OPEN
+    if is_open and may_wait and admin.may(request, CANCEL_TASK):
+        words = CANCEL_TASK.label if group.tasks > 1 else _("Cancel all waiting of %(task)s")
+        named = str(words) % {"task": wording.short_task(task)}
+        found.append(ask_button(admin, row, CANCEL_TASK, named))
+    offers = [one for one in fitting(group.state) if admin.may(request, one)]
+    return found + [ask_button(admin, row, one) for one in offers]

@@ -12,10 +12,12 @@ from django.db import router
 from django.db.models import Count, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import states, wording
+from django_agenda.admin.holds import hold_banners, read_holds
 from django_agenda.admin.numbers import Figure, Tile
 from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
@@ -26,13 +28,13 @@ from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
-from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine
 
 from .batches import BatchRows, batch_tables
-from .errors import ErrorRows, read_errors, read_ignored
+from .errors import ErrorRows, read_closed, read_errors
 from .load import Load, peak_words, read_lateness, read_load
+from .repairs import Repairs
 from .schedules import ScheduleRows, silent_schedules
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
@@ -54,7 +56,7 @@ class Page:
     sentence: str
     zone: str
     clock: str
-    warnings: list[str]
+    warnings: list[SafeString | str]
     tiles: list[Tile]
     strip: Strip | None
     is_capped: bool
@@ -77,14 +79,22 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     due, oldest, claimed = _at_work(rows, moment)
     workers = read_workers(seen_rows(site, request, Worker), claimed, moment, admin.url_of)
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
-    ignored = read_ignored(rows, scope)
-    trouble, others = batch_tables(scope, moment, admin.url_of, ignored)
+    ignored = read_closed(rows, scope)
+    holds = read_holds(rows, until=moment)
+    no_broker = no_redis()
+    repairs = Repairs(admin=admin, request=request, has_redis=not no_broker)
+    trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds, repairs)
     sees_batches = admin.can_see(request, Batch)
     return Page(
         sentence=_sentence(load, workers.hands, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
-        warnings=[*no_redis(), *nobody(workers.crew, due), *workers.silent, *_struck()],
+        warnings=[
+            *no_broker,
+            *nobody(workers.crew, due),
+            *workers.silent,
+            *hold_banners(admin, request, holds, moment),
+        ],
         tiles=_tiles(load, rows, scope, moment, (due, oldest), workers),
         strip=None if load.is_empty else load.drawing(),
         is_capped=scope.more,
@@ -98,7 +108,9 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         )
         if admin.can_see(request, Schedule)
         else None,
-        errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
+        errors=read_errors(rows, scope, moment, repairs)
+        if admin.can_see(request, Execution)
+        else None,
         workers=workers if admin.can_see(request, Worker) else None,
         is_new=is_new,
         findings=_findings() if is_new else [],
@@ -149,16 +161,6 @@ def _sentence(load: Load, hands: Hands, trouble: BatchRows) -> str:
         )
         parts.append(words % {"count": wording.count(many)})
     return ", ".join(parts)
-
-
-def _struck() -> list[str]:
-    count = Strike.objects.count()
-    words = ngettext(
-        "%(count)s strike stands: what it matches is held",
-        "%(count)s strikes stand: what they match is held",
-        count,
-    )
-    return [words % {"count": wording.count(count)}] if count else []
 
 
 def _tiles(

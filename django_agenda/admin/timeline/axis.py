@@ -149,4 +149,4 @@ def _label(moment: datetime, step: int, *, is_date: bool) -> str:
         return format_date(moment, "H:i")
     if step >= _SECOND:
         return format_date(moment, "H:i:s")
-    return format_date(moment, "i:s") + f".{moment.microsecond // 1000:03d}"
+    return format_date(moment, "H:i:s") + f".{moment.microsecond // 1000:03d}"

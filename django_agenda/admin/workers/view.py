@@ -39,7 +39,7 @@ _CHOICES = (5, 15, 30, 60, 0)
 class WorkerAdmin(ActingAdmin):
     """Show the processes that run executions, and ask them to rest, go on or end."""
 
-    list_display = ("label", "state", "slots", "queues", "counts", "beat")
+    list_display = ("label", "state", "slots", "on_queues", "counts")
     list_filter = ("status",)
     search_fields = ("name", "hostname")
     page_actions = OF_WORKERS
@@ -119,11 +119,12 @@ class WorkerAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, worker: Worker) -> SafeString:
-        """Return its state."""
+        """Return its state, when it was heard of, and what it was asked for."""
         moment = now()
         return format_html(
-            '{}<span class="ag-sub">{}</span>',
+            '{}<span class="ag-sub">{}</span><span class="ag-sub">{}</span>',
             state_of(worker, moment).badge,
+            _("heartbeat %(when)s") % {"when": wording.distance(worker.beat_at, moment)},
             wish_of(worker, moment),
         )
 
@@ -146,10 +147,10 @@ class WorkerAdmin(ActingAdmin):
             ((OUTCOMES[slug].label, OUTCOMES[slug].icon, wording.count(n)) for slug, n in shown),
         )
 
-    @admin.display(description=gettext_lazy("heartbeat"))
-    def beat(self, worker: Worker) -> str:
-        """Return how long ago it was heard of."""
-        return wording.distance(worker.beat_at, now())
+    @admin.display(description=gettext_lazy("queues"))
+    def on_queues(self, worker: Worker) -> str:
+        """Return the queues that it serves."""
+        return _("all") if worker.queues == "*" else worker.queues
 
 
 def _facts(worker: Worker, card: Card, moment: datetime) -> list[tuple[str, Any]]:

@@ -71,7 +71,7 @@ def test_an_hour_that_does_not_exist_gets_no_label() -> None:
 @pytest.mark.parametrize(
     ("length", "last"),
     [
-        (timedelta(milliseconds=40), "00:00.040"),
+        (timedelta(milliseconds=40), "01:00:00.040"),
         (timedelta(seconds=8), "01:00:08"),
         (timedelta(days=3), "24 Nov"),
         (timedelta(days=4000), "Oct 2037"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from django_agenda.admin.slices import coarser, tabulate
-from django_agenda.admin.span import Span, moved, read_span
+from django_agenda.admin.span import Span, moved, read_span, whole_span
 from django_agenda.admin.timeline.drawing import DOTS_UP_TO
 from django_agenda.models import Batch
 from django_agenda.scheduling.grid import Grid
@@ -71,6 +72,37 @@ def test_no_slice_lies_on_both_sides_of_now(now_ms: int, length: int) -> None:
     assert all(one[1] == next_[0] for one, next_ in itertools.pairwise(bounds))
     assert not any(begin < now_ms < end for begin, end in bounds)
     assert grid.size <= 165
+
+
+@pytest.mark.parametrize("count", [160, 200, 300, 450, 900, 3000])
+@pytest.mark.parametrize("now_ms", [None, 77_777])
+def test_an_even_plan_has_no_dips(count: int, now_ms: int | None) -> None:
+    distance = 600
+    grid = Grid.over(0, count * distance, now_ms, unit_ms=distance)
+    planned = (distance // 2 + place * distance for place in range(count))
+
+    found = Counter(grid.place(moment - grid.origin_ms) for moment in planned)
+
+    whole = [n for n in range(grid.size) if grid.bounds(n)[1] - grid.bounds(n)[0] == grid.width_ms]
+    assert len({found[place] for place in whole}) == 1
+
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("over_ms", "ended_s", "hi_ms"),
+    [(1, 40, 40_000), (1, None, 38_000), (60_000, 90, 60_000), (1, 0, 1)],
+)
+def test_the_axis_of_a_window_that_is_none_is_the_time_in_which_it_ran(
+    over_ms: int, ended_s: int | None, hi_ms: int
+) -> None:
+    ended = None if ended_s is None else START + timedelta(seconds=ended_s)
+    over = timedelta(milliseconds=over_ms)
+    status = Batch.Status.RUNNING if ended is None else Batch.Status.SUCCEEDED
+    batch = Batch(start=START, over=over, finished_at=ended, status=status)
+
+    assert whole_span(batch, 0, START + timedelta(seconds=37.251)).hi_ms == hi_ms
 
 
 def test_joining_slices_keeps_the_edge_at_now() -> None:

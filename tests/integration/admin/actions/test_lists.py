@@ -38,7 +38,7 @@ def test_what_runs_already_is_skipped_and_told(admin_client: Client) -> None:
     rows = [*batch.executions.filter(status="failed")[:3]]
     rows += [*batch.executions.filter(status="succeeded")[:2]]
     page = chosen(admin_client, rows, "retry").content.decode()
-    assert "Passed over:" in page
+    assert "Skipped:" in page
 
     response = chosen(admin_client, rows, "retry", confirmed="yes", reason="again")
 

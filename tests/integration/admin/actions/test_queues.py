@@ -52,11 +52,11 @@ def text_of(client: Client, name: str = PAGE) -> str:
 
 
 def cells(page: str, queue: str) -> list[str]:
-    """Return what a row says, without the seconds that a slow machine adds."""
+    """Return what a row says, without its button and the seconds that a slow machine adds."""
     row = re.search(rf'<th scope="row">{queue}</th>(.*?)</tr>', page, re.DOTALL)
     assert row
     return [
-        re.sub(r"<[^>]+>|(?<=min) \d+ s", "", one)
+        re.sub(r"<a .*?</a>|<[^>]+>|(?<=min) \d+ s", "", one)
         for one in re.findall(r"<td.*?</td>", row[1], re.DOTALL)
     ]
 

@@ -60,6 +60,16 @@ def test_who_ends_anyway_has_no_button(admin_client: Client, status: str) -> Non
     assert log_of(worker) == []
 
 
+def test_a_lost_worker_in_the_list_is_told_apart_from_one_that_can_be_asked(
+    admin_client: Client,
+) -> None:
+    page = chosen(admin_client, [WorkerFactory.create(status="lost")], "quiet").content.decode()
+
+    assert "<h1>Quiet</h1>" in page
+    assert "nothing of what was chosen is in a state that this is for" in page
+    assert "Skipped: 1 lost" in page
+
+
 def test_many_are_asked_in_the_list(admin_client: Client) -> None:
     workers = WorkerFactory.create_batch(3)
     gone = WorkerFactory.create(status="stopped")
