@@ -28,6 +28,7 @@ from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
 from .holds import NO_HOLDS, QUEUE_PAUSED, Holds, held_url, hold_banners, linked, read_holds
+from .lost import batch_words
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
 from .plan_end import plan_end, read_last
@@ -101,6 +102,7 @@ def batch_page(
     crew = crew_at(moment)
     holds = NO_HOLDS if batch.is_finished else read_holds(rows)
     done = deeds(batch, moment)
+    executions_url = admin.list_url(Execution) if admin.can_see(request, Execution) else ""
     subject = Subject(
         batch=batch,
         rows=rows,
@@ -130,6 +132,7 @@ def batch_page(
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
+            *batch_words(batch, executions_url),
             *_struck(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
@@ -150,7 +153,7 @@ def batch_page(
         table=read_table(admin, request, subject, timeline.histogram, links)
         if admin.can_see(request, Execution)
         else None,
-        all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
+        all_url=f"{executions_url}?batch__id__exact={batch.pk}" if executions_url else "",
         definition=definition(admin, request, batch),
         buttons=buttons,
         deeds=done,
