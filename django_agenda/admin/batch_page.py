@@ -37,6 +37,7 @@ from .holds import (
     read_holds,
     struck_words,
 )
+from .lost import batch_words
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
 from .plan_end import plan_end, read_last
@@ -65,6 +66,7 @@ class Page:
     """Hold everything that the template writes down."""
 
     batch: Batch
+    sentence: str
     state: State
     flags: list[State]
     obstacles: list[SafeString | str]
@@ -111,6 +113,7 @@ def batch_page(
     crew = crew_at(moment)
     holds = NO_HOLDS if batch.is_finished else read_holds(rows)
     done = deeds(batch, moment)
+    executions_url = admin.list_url(Execution) if admin.can_see(request, Execution) else ""
     subject = Subject(
         batch=batch,
         rows=rows,
@@ -129,6 +132,7 @@ def batch_page(
     failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
         batch=batch,
+        sentence=batch.describe(wording.count),
         state=states.of_batch(batch),
         flags=[*states.flags_of(batch), *([QUEUE_PAUSED] if holds.by_queue else [])],
         obstacles=[
@@ -140,6 +144,7 @@ def batch_page(
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
+            *batch_words(batch, executions_url),
             *_struck(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
@@ -161,7 +166,7 @@ def batch_page(
         table=read_table(admin, request, subject, timeline.histogram, links)
         if admin.can_see(request, Execution)
         else None,
-        all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
+        all_url=f"{executions_url}?batch__id__exact={batch.pk}" if executions_url else "",
         definition=definition(admin, request, batch),
         buttons=buttons,
         deeds=done,

@@ -23,7 +23,7 @@ from .actions.of_executions import OF_EXECUTIONS
 from .entries import ExecutionEntries
 from .execution_page import execution_page
 from .execution_table import shown_message
-from .filters import DueFilter, LatenessFilter, StageFilter, StatusFilter, TaskFilter
+from .filters import DueFilter, LatenessFilter, LostFilter, StageFilter, StatusFilter, TaskFilter
 from .paging import LeanList
 from .progress import words_of
 from .search import search
@@ -55,6 +55,7 @@ class ExecutionAdmin(ActingAdmin):
         StageFilter,
         LatenessFilter,
         TaskFilter,
+        LostFilter,
         ExecutionEntries,
     )
     list_select_related = ("batch",)

@@ -10,8 +10,8 @@ from django.utils.dateformat import format as format_date
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from .units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
 
@@ -20,7 +20,9 @@ _UNITS = tuple(reversed(_RATE_UNITS))
 
 
 def count(number: int) -> str:
-    """Return a whole number with its thousands grouped."""
+    """Return a whole number with its thousands grouped; as in English where no language is on."""
+    if get_language() is None:
+        return f"{number:,}"
     return number_format(number, use_l10n=True, force_grouping=True)
 
 
