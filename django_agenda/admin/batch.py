@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import (
     Http404,
@@ -25,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import one_snapshot
 
 from . import charts, live, states, wording
 from .acting import ActingAdmin
@@ -122,8 +124,17 @@ class BatchAdmin(ActingAdmin):
             ),
         }
 
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show one batch, and all that is on its page as of one moment."""
+        with one_snapshot(router.db_for_read(Batch)):
+            return super().change_view(request, *args, **kwargs)
+
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with what a batch's page shows by now; see the module `live`."""
+        with one_snapshot(router.db_for_read(Batch)):
+            return self._live_view(request, object_id)
+
+    def _live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         batch = self.seen_row(request, object_id)
         if batch is None:
             raise Http404

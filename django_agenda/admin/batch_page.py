@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -31,6 +30,7 @@ from .execution_table import Table, read_table
 from .holds import NO_HOLDS, QUEUE_PAUSED, Holds, held_url, hold_banners, linked, read_holds
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
+from .plan_end import plan_end, read_last
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
 
@@ -89,7 +89,9 @@ def batch_page(
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
-    last_ms = rows.aggregate(last=Max("planned_offset_ms"))["last"]
+    last = read_last(rows)
+    last_ms = None if last is None else last.planned_ms
+    end = plan_end(batch, last)
     whole = whole_span(batch, last_ms, moment)
     span = read_span(request.GET, whole)
     status = request.GET.get("status", "")
@@ -108,6 +110,7 @@ def batch_page(
         deeds=done,
         capacity=0 if batch.is_finished else crew.capacity,
         paused=holds.queues,
+        end=end,
         counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
@@ -123,11 +126,11 @@ def batch_page(
             *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
         facts=[
-            *_facts(batch, moment),
-            *outlook_facts(batch, rows, last_ms or 0, moment),
+            *_facts(batch, end, moment),
+            *outlook_facts(batch, rows, last_ms or 0, end, moment),
             *_struck(admin, request, batch, holds),
         ],
-        scheduling=outcome.scheduling(batch),
+        scheduling=outcome.scheduling(batch, rows),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
         refusal_error=redaction.text(batch.enqueue_error),
@@ -181,10 +184,10 @@ class Links:
         return f"?{urlencode(query | more)}"
 
 
-def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]:
+def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, SafeString | str]]:
     facts: list[tuple[str, SafeString | str]] = [
         (_("From"), wording.time_tag(batch.start, moment)),
-        (_("To"), wording.time_tag(batch.end, moment)),
+        (_("To"), wording.time_tag(end, moment)),
         (_("Over"), wording.duration(batch.over.total_seconds() * 1000)),
     ]
     if batch.is_finished:
@@ -192,11 +195,11 @@ def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]
         facts.append((_("Finished"), wording.time_tag(finished, moment)))
     elif moment < batch.start:
         facts.append((_("Starts"), wording.distance(batch.start, moment)))
-    elif moment < batch.end:
-        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+    elif moment < end:
+        left = wording.duration((end - moment).total_seconds() * 1000)
         facts.append((_("Left"), left))
     else:
-        late = wording.duration((moment - batch.end).total_seconds() * 1000)
+        late = wording.duration((moment - end).total_seconds() * 1000)
         facts.append((_("Over for"), late))
     if batch.paused_at:
         facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))

@@ -31,7 +31,7 @@ class Subject:
     `deeds` is what people did to the batch last: what was counted before it is not shown after it.
     `counted` is what was counted of the whole batch after its end, for those who see all of it.
     `capacity` is how much the workers can run at once, if that is of interest; `paused` names the
-    queues that are paused.
+    queues that are paused; `end` is where its plan ends, if that is not its window's end.
     """
 
     batch: Batch
@@ -44,6 +44,7 @@ class Subject:
     counted: Counted | None = None
     capacity: int = 0
     paused: Collection[str] = ()
+    end: datetime | None = None
 
     @property
     def now_ms(self) -> int:

@@ -30,6 +30,7 @@ from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
 from .schedule_runs import Runs, recent_runs
+from .schedule_ticks import upcoming
 
 _SHOWN_TIMES = 3
 _LATE_MS = 1000
@@ -170,7 +171,7 @@ class ScheduleAdmin(ActingAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state(self, schedule: Schedule) -> SafeString:
         """Return whether it ticks, and why not."""
-        state, why = state_of(schedule)
+        state, why = state_of(schedule, now())
         if not why:
             return state.badge
         return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
@@ -181,10 +182,11 @@ class ScheduleAdmin(ActingAdmin):
         more = [(_("Missed ticks"), schedule.get_misfire_display())]
         if schedule.priority is not None:
             more.append((_("Priority"), str(schedule.priority)))
+        code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>{}',
+            "<span>{}</span>{}{}",
             schedule.describe(),
-            schedule.expression,
+            code if schedule.expression else "",
             format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
@@ -194,7 +196,7 @@ class ScheduleAdmin(ActingAdmin):
         if not schedule.enabled or schedule.next_at is None or schedule.trouble:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         moment = now()
-        times = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        times = upcoming(schedule, _SHOWN_TIMES, moment) or [schedule.next_at]
         seconds = any(one.second for one in times)
         first, *rest = (wording.time_tag(one, moment, seconds=seconds) for one in times)
         return format_html(

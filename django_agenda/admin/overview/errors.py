@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Count, Max, Min, Q, QuerySet
+from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import redaction, wording
+from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.errors.groups import ENDED_BADLY, read_marks
 from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.models.error_group import ErrorGroup
@@ -20,6 +21,7 @@ from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 from django_agenda.models.happened import happened
 
+from .repairs import Repairs
 from .scope import DAY, Scope
 
 SHOWN = 8
@@ -42,6 +44,7 @@ class ErrorRow:
     first: SafeString | str
     last: SafeString | str
     sample: Execution
+    repairs: list[Button]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,9 @@ class ErrorRows:
     closed: int
 
 
-def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> ErrorRows:
+def read_errors(
+    rows: QuerySet[Execution], scope: Scope, moment: datetime, repairs: Repairs | None = None
+) -> ErrorRows:
     """Group what failed, was missed, or is tried again, by errors that occurred within a day.
 
     What somebody resolved or ignored is left out. Three statements.
@@ -72,6 +77,7 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
         .values("error_fingerprint")
         .annotate(
             count=Count("*"),
+            ended=Count("pk", filter=Q(status__in=ENDED_BADLY)),
             batches=Count("batch", distinct=True),
             first=Min("occurred_at"),
             last=Max("occurred_at"),
@@ -91,23 +97,30 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
     shown = open_[:SHOWN]
     samples = _samples(rows, [UUID(row["sample"]) for row in shown])
     groups = [
-        _row(row, samples[row["error_fingerprint"]], moment)
+        _row(row, samples[row["error_fingerprint"]], moment, repairs)
         for row in shown
         if row["error_fingerprint"] in samples
     ]
     return ErrorRows(rows=groups, more=len(open_) - len(shown), closed=len(found) - len(open_))
 
 
-def read_ignored(rows: QuerySet[Execution], scope: Scope) -> dict[tuple[int, str], int]:
-    """Count, by batch and status, what ended badly with an error that is ignored: one statement."""
-    ignored = ErrorGroup.objects.filter(state=ErrorGroup.State.IGNORED).order_by()
+def read_closed(rows: QuerySet[Execution], scope: Scope) -> dict[tuple[int, str], int]:
+    """Count, by batch and status, what ended badly and is ignored or resolved: one statement.
+
+    What occurs after somebody resolved it counts; what occurred before stays resolved.
+    """
+    state = ErrorGroup.State
+    closed = ErrorGroup.objects.exclude(state=state.OPEN).order_by()
+    stands = Q(state=state.IGNORED) | Q(changed_at__gte=OuterRef("occurred_at"))
     found = (
         rows.filter(
             ~Q(error_fingerprint=""),
             batch__in=[batch.pk for batch in scope.batches if batch.failed or batch.missed],
-            error_fingerprint__in=ignored.values("pk"),
+            error_fingerprint__in=closed.values("pk"),
             status__in=ENDED_BADLY,
         )
+        .alias(occurred_at=happened())
+        .filter(Exists(closed.filter(stands, pk=OuterRef("error_fingerprint"))))
         .order_by()
         .values_list("batch", "status")
         .annotate(count=Count("pk"))
@@ -124,7 +137,7 @@ def _samples(rows: QuerySet[Execution], ids: Sequence[UUID]) -> dict[str, Execut
     return {row.error_fingerprint: row for row in rows.filter(pk__in=ids).only(*_READ)}
 
 
-def _row(row: Any, sample: Execution, moment: datetime) -> ErrorRow:
+def _row(row: Any, sample: Execution, moment: datetime, repairs: Repairs | None) -> ErrorRow:
     state = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     return ErrorRow(
         fingerprint=row["error_fingerprint"],
@@ -138,4 +151,5 @@ def _row(row: Any, sample: Execution, moment: datetime) -> ErrorRow:
         first=wording.time_tag(row["first"], moment, seconds=False),
         last=wording.time_tag(row["last"], moment, seconds=False),
         sample=sample,
+        repairs=repairs.of_error(row["error_fingerprint"], row["ended"]) if repairs else [],
     )

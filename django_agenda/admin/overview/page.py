@@ -32,8 +32,9 @@ from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine
 
 from .batches import BatchRows, batch_tables
-from .errors import ErrorRows, read_errors, read_ignored
+from .errors import ErrorRows, read_closed, read_errors
 from .load import Load, peak_words, read_lateness, read_load
+from .repairs import Repairs
 from .schedules import ScheduleRows, silent_schedules
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
@@ -78,16 +79,18 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     due, oldest, claimed = _at_work(rows, moment)
     workers = read_workers(seen_rows(site, request, Worker), claimed, moment, admin.url_of)
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
-    ignored = read_ignored(rows, scope)
+    ignored = read_closed(rows, scope)
     holds = read_holds(rows, until=moment)
-    trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds)
+    no_broker = no_redis()
+    repairs = Repairs(admin=admin, request=request, has_redis=not no_broker)
+    trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds, repairs)
     sees_batches = admin.can_see(request, Batch)
     return Page(
         sentence=_sentence(load, workers.hands, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
         warnings=[
-            *no_redis(),
+            *no_broker,
             *nobody(workers.crew, due),
             *workers.silent,
             *hold_banners(admin, request, holds, moment),
@@ -105,7 +108,9 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         )
         if admin.can_see(request, Schedule)
         else None,
-        errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
+        errors=read_errors(rows, scope, moment, repairs)
+        if admin.can_see(request, Execution)
+        else None,
         workers=workers if admin.can_see(request, Worker) else None,
         is_new=is_new,
         findings=_findings() if is_new else [],

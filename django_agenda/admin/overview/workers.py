@@ -82,14 +82,11 @@ def _row(
     worker: Worker, claimed: int, moment: datetime, url_of: Callable[[Worker], str]
 ) -> WorkerRow:
     state = state_of(worker, moment)
-    if state is WORKERS[Worker.Status.LOST]:
-        hands, load = (
-            Hands(),
-            lost_words(claimed) if claimed else words_of(Hands(), worker.concurrency),
-        )
-    else:
-        hands = hands_of(claimed, worker.concurrency)
-        load = words_of(hands, worker.concurrency)
+    is_lost = state is WORKERS[Worker.Status.LOST]
+    hands = Hands() if is_lost else hands_of(claimed, worker.concurrency)
+    load = words_of(hands, worker.concurrency)
+    if is_lost and claimed:
+        load = lost_words(claimed)
     return WorkerRow(
         name=worker.name,
         url=url_of(worker),

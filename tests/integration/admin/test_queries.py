@@ -46,7 +46,7 @@ def workers(count: int) -> None:
     ("model", "make", "few", "many", "most"),
     [
         # Three of them are for the drawings, the lateness, and who planned them.
-        ("batch", batches, 3, 30, 7),
+        ("batch", batches, 3, 30, 8),
         ("execution", executions, 10, 4000, 7),
         # Three of them are for the cards.
         ("worker", workers, 3, 60, 7),
