@@ -52,7 +52,7 @@ def pruned(batch: Batch) -> None:
     rollup = Rollup.of(batch.over, "")
     rows = Execution.objects.filter(batch=batch)
     for row in rows.values_list(*Member._fields).iterator(chunk_size=10_000):
-        rollup.add(Member(*row))
+        rollup.add(Member(*row), batch.start)
     Batch.objects.filter(pk=batch.pk).update(rollup=rollup.text())
     run(f"DELETE FROM {_table(Execution)} WHERE batch_id = {batch.pk}")
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from django_agenda.broker.connection import address
 from django_agenda.conf import Settings, read_settings
@@ -19,7 +20,7 @@ _LEAST_LOOKS = 20
 
 @register("django_agenda")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Report what is wrong in DJANGO_AGENDA (E001, W001), its REDIS (E002), or USE_TZ (E003)."""
+    """Report what is wrong in DJANGO_AGENDA (E001, E002, E004, W001), or USE_TZ (E003)."""
     found, errors = read_settings()
     hint = "The page Settings, in the reference of the documentation, lists every key."
     problems: list[CheckMessage] = [
@@ -28,6 +29,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     if not any("'REDIS'" in str(error) for error in errors):
         problems += _check_redis(found)
     problems += _check_horizon(found)
+    problems += _check_redact(found)
     if not settings.USE_TZ:
         problems.append(
             Error(
@@ -53,6 +55,25 @@ def _check_redis(found: Settings) -> list[CheckMessage]:
         hint = "For example DJANGO_AGENDA = {'REDIS': 'redis://localhost:6379/0'}."
         return [Error(str(error), hint=hint, id="django_agenda.E002")]
     return []
+
+
+def _check_redact(found: Settings) -> list[CheckMessage]:
+    if found.REDACT is None:
+        return []
+    try:
+        words = "" if callable(import_string(found.REDACT)) else "it cannot be called"
+    except Exception as error:  # noqa: BLE001
+        words = str(error)
+    if not words:
+        return []
+    return [
+        Error(
+            f"DJANGO_AGENDA['REDACT'] is {found.REDACT!r}: {words}. Until it is right, every"
+            " argument and result is hidden.",
+            hint="Name a function that takes a name, and tells whether its value is secret.",
+            id="django_agenda.E004",
+        )
+    ]
 
 
 def _check_horizon(found: Settings) -> list[CheckMessage]:

@@ -56,6 +56,8 @@ class Settings:
     RETENTION_BATCHES: how long the record of a batch, or an operation, is kept after its end.
     RETENTION_WORKERS: how long the row of a worker is kept after its end.
     ADMIN_READ_ONLY: the admin offers no action to anybody.
+    REDACT: dotted path of a function that is told the name of a value, and tells whether it is
+        secret, beside those that are so by their names or their task's `redact`.
 
     For HORIZON and the four RETENTION settings None is for ever.
     """
@@ -89,12 +91,13 @@ class Settings:
     RETENTION_BATCHES: timedelta | None = None
     RETENTION_WORKERS: timedelta | None = timedelta(days=7)
     ADMIN_READ_ONLY: bool = False
+    REDACT: str | None = None
 
 
 _OPTIONAL = {field.name for field in fields(Settings) if str(field.type).endswith("| None")}
+_KINDS = {"timedelta | None": timedelta, "str | None": str}
 _KEYS: dict[str, Any] = {
-    field.name: timedelta if field.name in _OPTIONAL else type(field.default)
-    for field in fields(Settings)
+    field.name: _KINDS.get(str(field.type), type(field.default)) for field in fields(Settings)
 }
 
 

@@ -68,11 +68,18 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Those that may take longest begin, so that nobody waits for one of them at the end.
+    items.sort(key=_timeout, reverse=True)
     if os.environ.get("AGENDA_TEST_DB") == "postgres":
         return
     for item in items:
         if item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.skip("runs with AGENDA_TEST_DB=postgres"))
+
+
+def _timeout(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 @pytest.fixture(scope="session")

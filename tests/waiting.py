@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], timeout: float = 10.0, *, every: float = 0.01, what: str = ""
+    condition: Callable[[], T], timeout: float = 30.0, *, every: float = 0.01, what: str = ""
 ) -> T:
     """Return the first true value of `condition`; raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout

@@ -8,7 +8,9 @@ from .execution import ExecutionAdmin
 from .inline import BatchInline
 from .operation import OperationAdmin
 from .overview.view import OverviewAdmin
+from .plan.sources import arguments_for
 from .queues.view import QueueAdmin
+from .registering import register_on
 from .schedule import ScheduleAdmin
 from .strike import StrikeAdmin
 from .workers.view import WorkerAdmin
@@ -24,4 +26,6 @@ __all__ = [
     "ScheduleAdmin",
     "StrikeAdmin",
     "WorkerAdmin",
+    "arguments_for",
+    "register_on",
 ]

@@ -23,12 +23,14 @@ from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.execution_set import ExecutionQuerySet
+from django_agenda.scheduling.health import redis_error
 
 from .actions import page
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.offer import Offer
 from .news import news_view, since_now
+from .obstacles import redis_refusal
 from .read_only import ReadOnlyAdmin
 
 # What a view wears that asks before it changes anything.
@@ -153,8 +155,8 @@ class ActingAdmin(ReadOnlyAdmin):
         subjects = self.get_queryset(request).filter(pk=row.pk)
         errand = self._errand(request, action, subjects, error=error, row=row)
         context = {"back": self.url_of(row), "hidden": []}
-        view = page.answer if request.method == "POST" else page.ask
-        return view(self, request, errand, context)
+        is_wanted = request.method == "POST"
+        return self._ask_or_answer(request, errand, context, is_wanted=is_wanted)
 
     def act_on_list(
         self, request: HttpRequest, action: Action, rows: QuerySet[Any]
@@ -167,8 +169,8 @@ class ActingAdmin(ReadOnlyAdmin):
         hidden += [(ACTION_CHECKBOX_NAME, pk) for pk in (ticked if is_chosen else ticked[:1])]
         hidden.append(("confirmed", "yes"))
         context = {"back": request.get_full_path(), "hidden": hidden}
-        view = page.answer if "confirmed" in request.POST else page.ask
-        return view(self, request, errand, context)
+        is_wanted = "confirmed" in request.POST
+        return self._ask_or_answer(request, errand, context, is_wanted=is_wanted)
 
     def executions(self, request: HttpRequest) -> ExecutionQuerySet:
         """Return all executions that this admin site lets this user act upon."""
@@ -177,6 +179,14 @@ class ActingAdmin(ReadOnlyAdmin):
         if site.is_registered(Execution):
             found = site.get_model_admin(Execution).get_queryset(request)  # type: ignore[assignment]
         return found.order_by()
+
+    def _ask_or_answer(
+        self, request: HttpRequest, errand: Errand, context: dict[str, Any], *, is_wanted: bool
+    ) -> HttpResponse:
+        if errand.action.needs_redis and (error := redis_error()):
+            return redis_refusal(self, request, error, context["back"])
+        view = page.answer if is_wanted else page.ask
+        return view(self, request, errand, context)
 
     def _errand(
         self, request: HttpRequest, action: Action, rows: QuerySet[Any], **more: Any

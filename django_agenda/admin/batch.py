@@ -7,8 +7,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import router
+from django.db.models import Model, QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.transactions import one_snapshot
 
 from . import charts, live, states, wording
 from .acting import ActingAdmin
@@ -26,6 +35,7 @@ from .batch_list import BatchList
 from .batch_operations import operations_of
 from .batch_page import batch_page
 from .entries import BatchEntries
+from .export import as_csv, as_json, described
 from .filters import BatchTroubleFilter, BatchWindowFilter, SourceFilter, StatusFilter
 from .plan.view import plan_view
 from .search import search_batches
@@ -51,6 +61,20 @@ class BatchAdmin(ActingAdmin):
     page_template = "admin/django_agenda/batch/page.html"
     empty_template = "admin/django_agenda/batch/empty.html"
 
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        self.actions = [*self.actions, "export_csv", "export_json"]
+
+    @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, rows: QuerySet[Batch]) -> StreamingHttpResponse:
+        """See as_csv()."""
+        return as_csv(rows)
+
+    @admin.action(description=gettext_lazy("Export as JSON"), permissions=["view"])
+    def export_json(self, request: HttpRequest, rows: QuerySet[Batch]) -> StreamingHttpResponse:
+        """See as_json()."""
+        return as_json(rows)
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may plan a new batch."""
         return self.has_enqueue_permission(request) and self.has_view_permission(request)
@@ -75,13 +99,14 @@ class BatchAdmin(ActingAdmin):
         return search_batches(queryset, search_term), False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the fragment of a batch's page."""
-        address = path(
-            "<path:object_id>/live/",
-            self.admin_site.admin_view(self.live_view),
-            name="django_agenda_batch_live",
-        )
-        return [address, *super().get_urls()]
+        """Add the fragment of a batch's page, and the batch as JSON."""
+        wrap = self.admin_site.admin_view
+        live_name, json_name = "django_agenda_batch_live", "django_agenda_batch_json"
+        return [
+            path("<path:object_id>/live/", wrap(self.live_view), name=live_name),
+            path("<path:object_id>/json/", wrap(self.json_view), name=json_name),
+            *super().get_urls(),
+        ]
 
     def page_context(self, request: HttpRequest, row: Batch) -> dict[str, Any]:
         """See batch_page()."""
@@ -99,8 +124,17 @@ class BatchAdmin(ActingAdmin):
             ),
         }
 
+    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show one batch, and all that is on its page as of one moment."""
+        with one_snapshot(router.db_for_read(Batch)):
+            return super().change_view(request, *args, **kwargs)
+
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with what a batch's page shows by now; see the module `live`."""
+        with one_snapshot(router.db_for_read(Batch)):
+            return self._live_view(request, object_id)
+
+    def _live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         batch = self.seen_row(request, object_id)
         if batch is None:
             raise Http404
@@ -112,6 +146,15 @@ class BatchAdmin(ActingAdmin):
             live.batch_next(batch, moment, under_way),
             lambda: self.fragment(request, batch),
         )
+
+    def json_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with a batch as plain values; see described()."""
+        batch = self.seen_row(request, object_id)
+        if batch is None:
+            raise Http404
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return JsonResponse(described(batch), json_dumps_params={"indent": 2})
 
     @admin.display(description=gettext_lazy("batch"))
     def label(self, batch: Batch) -> SafeString:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -41,6 +42,7 @@ def definition(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> list[t
         (_("On complete"), batch.on_complete),
         *_calls(rows, batch, payload=may_see_payload(request)),
         *_origin(admin, request, batch),
+        (_("As a file"), _json_link(admin, batch)),
     ]
     return [(name, value) for name, value in found if value not in (None, "")]
 
@@ -73,6 +75,12 @@ def _source(name: str) -> str:
     if task is None or code is None:
         return ""
     return f"{task.function.__module__.replace('.', '/')}.py:{code.co_firstlineno}"
+
+
+def _json_link(admin: ActingAdmin, batch: Batch) -> SafeString:
+    name = "admin:django_agenda_batch_json"
+    url = reverse(name, args=[batch.pk], current_app=admin.admin_site.name)
+    return format_html('<a href="{}">JSON</a>', url)
 
 
 def _origin(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> list[tuple[str, SafeString]]:

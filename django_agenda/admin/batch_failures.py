@@ -39,6 +39,7 @@ class FailureRow:
     stage: str
     name: str
     count: str
+    retrying: str
     percent: str
     first: SafeString | str
     last: SafeString | str
@@ -77,7 +78,7 @@ def _find(subject: Subject) -> Failures:
     if subject.counted is not None:
         return groups_of(subject.counted.kinds, subject.rows)
     window = Grid.over(0, max(-(-subject.batch.over // MILLISECOND), 1))
-    return groups_of(count_failures(subject.rows, window), subject.rows)
+    return groups_of(count_failures(subject.rows, window, subject.batch.start), subject.rows)
 
 
 def _row(
@@ -93,7 +94,7 @@ def _row(
     slug = _SLUGS.get(sample.failed_stage, "failed")
     query = urlencode({"batch__id__exact": batch.pk, "error_fingerprint": group.fingerprint})
     first, last = (
-        wording.time_tag(batch.start + offset * MILLISECOND, subject.now)
+        wording.time_tag(batch.start + offset * MILLISECOND, subject.now, seconds=False)
         for offset in (group.first_ms, group.last_ms)
     )
     return FailureRow(
@@ -101,8 +102,9 @@ def _row(
         state=OUTCOMES[slug],
         stage=sample.get_failed_stage_display() or str(OUTCOMES[slug].label),
         name=wording.short_task(sample.error_class),
-        count=wording.count(group.count),
-        percent=wording.percent(group.count, batch.total),
+        count=wording.count(group.met),
+        retrying=wording.count(group.retrying) if group.retrying else "",
+        percent=wording.percent(group.met, batch.total),
         first=first,
         last=last,
         spark=charts.spark({slug: group.line}),

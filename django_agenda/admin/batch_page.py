@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -18,7 +17,6 @@ from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation
-from django_agenda.models.strike import Strike
 
 from . import numbers, outcome, redaction, states, wording
 from .actions.history import Deed, deeds
@@ -29,8 +27,10 @@ from .batch_operations import OperationRow, operation_rows
 from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
+from .holds import NO_HOLDS, QUEUE_PAUSED, Holds, held_url, hold_banners, linked, read_holds
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
+from .plan_end import plan_end, read_last
 from .span import MILLISECOND, Span, moved, read_span, whole_span
 from .states import State
 
@@ -58,7 +58,7 @@ class Page:
     batch: Batch
     state: State
     flags: list[State]
-    obstacles: list[str]
+    obstacles: list[SafeString | str]
     facts: list[tuple[str, SafeString | str]]
     scheduling: outcome.Stage
     running: outcome.Stage
@@ -89,13 +89,16 @@ def batch_page(
     """Gather the page in a number of statements that does not depend on the executions."""
     moment = now()
     rows = admin.executions(request).filter(batch=batch)
-    last_ms = rows.aggregate(last=Max("planned_offset_ms"))["last"]
+    last = read_last(rows)
+    last_ms = None if last is None else last.planned_ms
+    end = plan_end(batch, last)
     whole = whole_span(batch, last_ms, moment)
     span = read_span(request.GET, whole)
     status = request.GET.get("status", "")
     status = status if status in states.OUTCOMES else ""
     links = Links(status=status, span=span)
     crew = crew_at(moment)
+    holds = NO_HOLDS if batch.is_finished else read_holds(rows)
     done = deeds(batch, moment)
     subject = Subject(
         batch=batch,
@@ -106,6 +109,8 @@ def batch_page(
         execution_url=admin.url_of if admin.can_see(request, Execution) else lambda _row: "",
         deeds=done,
         capacity=0 if batch.is_finished else crew.capacity,
+        paused=holds.queues,
+        end=end,
         counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
@@ -114,14 +119,18 @@ def batch_page(
     return Page(
         batch=batch,
         state=states.of_batch(batch),
-        flags=states.flags_of(batch),
-        obstacles=[*no_redis(), *nobody(crew)],
-        facts=[
-            *_facts(batch, moment),
-            *outlook_facts(batch, rows, last_ms or 0, moment),
-            *_held(batch, rows),
+        flags=[*states.flags_of(batch), *([QUEUE_PAUSED] if holds.by_queue else [])],
+        obstacles=[
+            *no_redis(),
+            *nobody(crew),
+            *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
-        scheduling=outcome.scheduling(batch),
+        facts=[
+            *_facts(batch, end, moment),
+            *outlook_facts(batch, rows, last_ms or 0, end, moment),
+            *_struck(admin, request, batch, holds),
+        ],
+        scheduling=outcome.scheduling(batch, rows),
         running=outcome.running(batch, links.filter, status),
         refusal=_refusal(batch),
         refusal_error=redaction.text(batch.enqueue_error),
@@ -175,10 +184,10 @@ class Links:
         return f"?{urlencode(query | more)}"
 
 
-def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]:
+def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, SafeString | str]]:
     facts: list[tuple[str, SafeString | str]] = [
         (_("From"), wording.time_tag(batch.start, moment)),
-        (_("To"), wording.time_tag(batch.end, moment)),
+        (_("To"), wording.time_tag(end, moment)),
         (_("Over"), wording.duration(batch.over.total_seconds() * 1000)),
     ]
     if batch.is_finished:
@@ -186,22 +195,31 @@ def _facts(batch: Batch, moment: datetime) -> list[tuple[str, SafeString | str]]
         facts.append((_("Finished"), wording.time_tag(finished, moment)))
     elif moment < batch.start:
         facts.append((_("Starts"), wording.distance(batch.start, moment)))
-    elif moment < batch.end:
-        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+    elif moment < end:
+        left = wording.duration((end - moment).total_seconds() * 1000)
         facts.append((_("Left"), left))
     else:
-        late = wording.duration((moment - batch.end).total_seconds() * 1000)
+        late = wording.duration((moment - end).total_seconds() * 1000)
         facts.append((_("Over for"), late))
     if batch.paused_at:
         facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))
     return facts
 
 
-def _held(batch: Batch, rows: QuerySet[Execution]) -> list[tuple[str, str]]:
+def _struck(
+    admin: ActingAdmin, request: HttpRequest, batch: Batch, holds: Holds
+) -> list[tuple[str, SafeString | str]]:
     """Say how many strikes hold: without that a batch might seem to be stuck."""
-    strikes = [] if batch.is_finished else [one.held_by for one in Strike.objects.all()]
-    held = rows.exclude(held_by="").filter(held_by__in=strikes).count() if strikes else 0
-    return [(_("Held by strikes"), wording.count(held))] if held else []
+    if not holds.struck:
+        return []
+    names = sorted(name for _batch, name in holds.by_strike)
+    url = held_url(admin, request, names[0]) if len(names) == 1 else ""
+    return [
+        (
+            _("Held by strikes"),
+            linked(wording.count(holds.struck), url and f"{url}&batch__id__exact={batch.pk}"),
+        )
+    ]
 
 
 def _refusal(batch: Batch) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -30,7 +30,8 @@ class Subject:
 
     `deeds` is what people did to the batch last: what was counted before it is not shown after it.
     `counted` is what was counted of the whole batch after its end, for those who see all of it.
-    `capacity` is how much the workers can run at once, if that is of interest.
+    `capacity` is how much the workers can run at once, if that is of interest; `paused` names the
+    queues that are paused; `end` is where its plan ends, if that is not its window's end.
     """
 
     batch: Batch
@@ -42,6 +43,8 @@ class Subject:
     deeds: Sequence[Deed] = ()
     counted: Counted | None = None
     capacity: int = 0
+    paused: Collection[str] = ()
+    end: datetime | None = None
 
     @property
     def now_ms(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -30,8 +31,7 @@ _SLICES_A_LINK = 10
 _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
     *("due_at", "planned_offset_ms", "slot_offset_ms", "started_at", "finished_at", "lag_ms"),
-    "run_ms",
-    "error_class",
+    *("run_ms", "error_class", "queue_name"),
 )
 _DOT = ("planned_offset_ms", "slot_offset_ms", "status", "started_at", "lag_ms", "run_ms")
 
@@ -90,14 +90,15 @@ def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
     if counted:
         return fine, detail, _Late(counted.lags, times_from(counted.lags, counted.runs))
     lags = count_lags(subject.rows, grid)
-    return fine, detail, _Late(lags, times_from(lags, count_runs(subject.rows, grid)))
+    runs = count_runs(subject.rows, grid, subject.batch.start)
+    return fine, detail, _Late(lags, times_from(lags, runs))
 
 
 def _of_pruned(subject: Subject, fine: Histogram, rollup: Rollup) -> Timeline:
     """Draw what was pruned as a density; the numbers are those of the whole batch."""
     shown = coarser(with_pruned(fine, rollup))
     left = count_lags(subject.rows, shown.grid)
-    times = times_from(left, count_runs(subject.rows, shown.grid))
+    times = times_from(left, count_runs(subject.rows, shown.grid, subject.batch.start))
     times = with_pruned_times(times, rollup)
     lags = left + pruned_lags(rollup, shown.grid)
     material = _with_cells(_frame(subject, shown, "density"), shown.grid, lags, times)
@@ -117,9 +118,6 @@ def _timeline(material: Material, shown: Histogram, times: Times) -> Timeline:
 
 def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
     batch, grid = subject.batch, shown.grid
-    paused = None
-    if batch.paused_at and not batch.is_finished:
-        paused = ((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms)
     return Material(
         axis=Axis(start=batch.start, lo_ms=subject.span.lo_ms, hi_ms=subject.span.hi_ms),
         zone=timezone.get_current_timezone(),
@@ -129,11 +127,28 @@ def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
         labels={slug: str(state.label) for slug, state in states.OUTCOMES.items()},
         zooms=_zooms(subject, shown),
         now_ms=subject.now_ms,
-        end_ms=-(-batch.over // MILLISECOND),
-        paused_ms=paused,
+        end_ms=-(-((subject.end or batch.end) - batch.start) // MILLISECOND),
+        paused_ms=_pauses(subject),
         capacity=subject.capacity,
         marks=_marks(subject),
     )
+
+
+def _pauses(subject: Subject) -> list[tuple[int, int]]:
+    """Return from when to when it was paused, as far as what people did to it still tells."""
+    batch = subject.batch
+    found: list[tuple[int, int]] = []
+    until: datetime | None = None
+    for deed in subject.deeds:  # the newest first
+        if deed.is_resume:
+            until = deed.at
+        elif deed.is_pause and until is not None:
+            begin, end = ((at - batch.start) // MILLISECOND for at in (deed.at, until))
+            found.append((begin, end))
+            until = None
+    if batch.paused_at and not batch.is_finished:
+        found.append(((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms))
+    return found
 
 
 def _marks(subject: Subject) -> list[tuple[int, str]]:
@@ -204,7 +219,7 @@ def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
 
 
 def _item(subject: Subject, execution: Execution) -> Item:
-    state = states.of_execution(execution, subject.now)
+    state = states.of_execution(execution, subject.now, subject.paused)
     begin = subject.batch.start
     started = ended = waits = None
     if execution.started_at is not None:

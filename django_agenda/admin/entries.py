@@ -51,6 +51,8 @@ class EntriesFilter(admin.ListFilter):
 
     title = _("details")
     template = "admin/django_agenda/entries.html"
+    # Skins ask every filter for one name.
+    parameter_name = "details"
     entries: ClassVar[tuple[Entry, ...]] = ()
     parameter_names: ClassVar[tuple[str, ...]] = ()
 

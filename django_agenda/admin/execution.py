@@ -157,7 +157,7 @@ class ExecutionAdmin(ActingAdmin):
             wording.time_tag(planned, moment),
             " ag-late" if (lag or 0) > _LATE_MS else "",
             format_html(_("again {}"), wording.time_tag(due_at, moment)) if again else "",
-            "" if lag is None else f"+{wording.duration(lag)}",
+            _lag(lag),
         )
 
     @admin.display(description=gettext_lazy("run"))
@@ -177,6 +177,13 @@ class ExecutionAdmin(ActingAdmin):
         if execution.batch is None:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         return format_html('<a href="{}">{}</a>', self.url_of(execution.batch), execution.batch)
+
+
+def _lag(lag_ms: int | None) -> str:
+    if lag_ms is None:
+        return ""
+    words = wording.duration(lag_ms)
+    return _("%(duration)s late") % {"duration": words} if lag_ms > _LATE_MS else f"+{words}"
 
 
 def _ran(execution: Execution) -> str:

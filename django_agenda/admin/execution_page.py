@@ -14,40 +14,32 @@ from django.utils.translation import gettext as _
 from django_agenda.clock import now
 from django_agenda.models.attempt import Attempt
 from django_agenda.models.batch import Batch
+from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
 from django_agenda.models.queue import Queue
 from django_agenda.models.schedule import Schedule
-from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.tasks.registry import registered
 
-from . import gates, redaction, states, wording
+from . import redaction, states, wording
 from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_executions import OF_EXECUTIONS
+from .execution_path import Stop, path_of
 from .execution_table import may_see_payload, shown_message
+from .execution_words import paused_queue, sentence
 from .family import Family, family_of
+from .holds import resume_queue_button
 from .progress import Shown, progress_of
 from .states import State
+from .tracebacks import own_frames
 
 if TYPE_CHECKING:
     from .acting import ActingAdmin
     from .read_only import ReadOnlyAdmin
 
 _MOST_ATTEMPTS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Hold one point of the path from the plan to the end, and how long it took to get there."""
-
-    title: str
-    when: SafeString | str
-    note: str
-    slug: str
-    way: str = ""
-    is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +66,7 @@ class Payload:
     kwargs: str
     result: str
     traceback: str
+    own_frames: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +84,7 @@ class Page:
     error: str
     message: str
     same_url: str
+    group_url: str
     attempts: list[AttemptRow]
     payload: Payload | None
     neighbours: list[tuple[str, str, str]]
@@ -101,114 +95,30 @@ class Page:
 def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> Page:
     """Gather the page."""
     moment, payload = now(), may_see_payload(request)
+    paused = paused_queue(execution)
     return Page(
         execution=execution,
-        state=states.of_execution(execution, moment),
-        sentence=_struck(admin, request, execution)
-        or _sentence(execution, moment, payload=payload),
+        state=states.of_execution(execution, moment, paused),
+        sentence=sentence(admin, request, execution, moment, payload=payload, paused=paused),
         is_known=execution.task_name in registered(),
         progress=progress_of(execution),
         family=family_of(admin, request, execution, moment),
-        path=_path(execution, moment),
+        path=path_of(execution, moment),
         facts=_facts(admin, request, execution, moment),
         error=execution.error_class,
         message=shown_message(execution, payload=payload),
         same_url=_same_url(admin, execution),
+        group_url=_group_url(admin, request, execution),
         attempts=_attempts(execution, moment, payload=payload),
         payload=_payload(execution) if payload else None,
         neighbours=_neighbours(admin, execution),
         buttons=[
             button(admin, execution, action)
             for action in fitting(admin, request, execution, OF_EXECUTIONS)
-        ],
+        ]
+        + [one for name in paused for one in resume_queue_button(admin, request, name)],
         deeds=deeds(execution, moment),
     )
-
-
-def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> str:
-    """Say which strike holds it; what that compares with is for those who may see strikes."""
-    if not execution.held_by.startswith(Strike.HELD_BY):
-        return ""
-    number = execution.held_by.removeprefix(Strike.HELD_BY)
-    found = Strike.objects.filter(pk=number).first() if number.isdecimal() else None
-    if found is None:
-        return _("Held by a strike that was restored; a worker lets it go.")
-    if not admin.can_see(request, Strike):
-        return _("Held by a strike.")
-    return _("Held by the strike: %(words)s.") % {"words": found.describe()}
-
-
-def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
-    if words := gates.sentence(execution, moment, payload=payload):
-        return words
-    if execution.held_by == Execution.UNKNOWN_TASK:
-        return _("Waits for a worker that knows its task.")
-    if execution.held_by:
-        reasons = {
-            Execution.PAUSED: _("paused"),
-            Execution.BATCH_PAUSED: _("its batch is paused"),
-        }
-        reason = reasons.get(execution.held_by, execution.held_by)
-        return _("Held: %(reason)s.") % {"reason": reason}
-    state = states.of_execution(execution, moment)
-    when = wording.distance(execution.due_at, moment)
-    sentences = {
-        "scheduled": _("Due %(when)s."),
-        "due": _("Was due %(when)s, and no worker has taken it yet."),
-        "retrying": _("Its next attempt is due %(when)s."),
-        "pending": _("The broker refused it; a worker enqueues it once the broker answers."),
-        "running": _("Runs now."),
-        "skipped": _("Another execution with its key was alive, so it was not needed."),
-        "missed": _("No worker started it before it expired."),
-    }
-    return sentences.get(state.slug, "") % {"when": when}
-
-
-def _path(execution: Execution, moment: datetime) -> list[Stop]:
-    stops = [
-        Stop(
-            title=_("Created"),
-            when=wording.time_tag(execution.created_at, moment, exact=True),
-            note="",
-            slug="scheduled",
-        ),
-        Stop(
-            title=_("Due"),
-            when=wording.time_tag(execution.due_at, moment, exact=True),
-            note="" if execution.due_at <= moment else wording.distance(execution.due_at, moment),
-            slug="due",
-            way=_way(execution.created_at, execution.due_at),
-            is_ahead=execution.due_at > moment,
-        ),
-    ]
-    if execution.started_at is not None:
-        lag = execution.lag_ms
-        stops.append(
-            Stop(
-                title=_("Started"),
-                when=wording.time_tag(execution.started_at, moment, exact=True),
-                note=execution.worker,
-                slug="running",
-                way="" if lag is None else f"+{wording.duration(lag)}",
-            )
-        )
-    state = states.of_execution(execution, moment)
-    if execution.finished_at is not None:
-        run = execution.run_ms
-        stops.append(
-            Stop(
-                title=str(state.label).capitalize(),
-                when=wording.time_tag(execution.finished_at, moment, exact=True),
-                note="",
-                slug=state.slug,
-                way="" if run is None else wording.duration(run),
-            )
-        )
-    return stops
-
-
-def _way(begin: datetime, end: datetime) -> str:
-    return wording.duration((end - begin).total_seconds() * 1000) if end > begin else ""
 
 
 def _facts(
@@ -247,6 +157,13 @@ def _same_url(admin: ReadOnlyAdmin, execution: Execution) -> str:
     return f"{admin.list_url(Execution)}?{urlencode(query)}"
 
 
+def _group_url(admin: ReadOnlyAdmin, request: HttpRequest, execution: Execution) -> str:
+    if not execution.error_fingerprint or not admin.can_see(request, ErrorGroup):
+        return ""
+    query = urlencode({"error": execution.error_fingerprint})
+    return f"{admin.list_url(ErrorGroup)}?{query}"
+
+
 def _attempts(execution: Execution, moment: datetime, *, payload: bool) -> list[AttemptRow]:
     found = execution.attempt_set.order_by("number")[:_MOST_ATTEMPTS]
     return [_attempt(attempt, moment, payload=payload) for attempt in found]
@@ -276,6 +193,7 @@ def _payload(execution: Execution) -> Payload:
         kwargs=kwargs,
         result=redaction.result(execution) if execution.status == "succeeded" else "",
         traceback=redaction.text(execution.traceback),
+        own_frames=own_frames(redaction.text(execution.traceback)),
     )
 
 

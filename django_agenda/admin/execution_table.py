@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
@@ -28,6 +29,7 @@ _READ = (
     *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "due_at"),
     *("planned_offset_ms", "lag_ms", "run_ms", "attempts", "max_attempts", "worker"),
     *("error_class", "error_message", "progress_done", "progress_total"),
+    "queue_name",
 )
 
 
@@ -125,8 +127,8 @@ def _row(
         task=task if execution.key else "",
         arguments=redaction.brief(execution) if payload else "",
         url=admin.url_of(execution),
-        state=states.of_execution(execution, subject.now),
-        held_by=execution.held_by,
+        state=states.of_execution(execution, subject.now, subject.paused),
+        held_by=execution.held_by or _paused(subject, execution),
         planned=wording.time_tag(planned, subject.now, exact=subject.span.length_ms < 600_000),
         lag="" if execution.lag_ms is None else wording.duration(execution.lag_ms),
         run=_ran(execution),
@@ -135,6 +137,11 @@ def _row(
         error=wording.short_task(execution.error_class),
         message=shown_message(execution, payload=payload)[:160],
     )
+
+
+def _paused(subject: Subject, execution: Execution) -> str:
+    is_held = execution.status in Execution.WAITING and execution.queue_name in subject.paused
+    return _("queue %(name)s is paused") % {"name": execution.queue_name} if is_held else ""
 
 
 def _ran(execution: Execution) -> str:

@@ -16,7 +16,7 @@ _READ = ("position", "status", "failed_stage", "error_class", "error_message", "
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Hold one problem: how many met it, when, and one of them (not a row if it was pruned)."""
+    """Hold one problem: how many ended with it, when, and one of them (no row if it was pruned)."""
 
     fingerprint: str
     sample: Execution
@@ -26,6 +26,11 @@ class Group:
     last_ms: int
     is_pruned: bool = False
     line: list[int] = field(default_factory=lambda: [0] * FEW)
+
+    @property
+    def met(self) -> int:
+        """Return how many have it: those that have ended, and those that are tried again."""
+        return self.count + self.retrying
 
     @property
     def message(self) -> str:

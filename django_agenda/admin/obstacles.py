@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from django_agenda.clock import now
@@ -14,6 +17,9 @@ from django_agenda.scheduling.health import redis_error
 
 from . import wording
 from .memory import memory
+
+if TYPE_CHECKING:
+    from .read_only import ReadOnlyAdmin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,15 @@ def no_redis() -> list[str]:
     error = memory.recall("redis", redis_error)
     words = _("Redis does not answer; this is what the database says: %s")
     return [words % error] if error else []
+
+
+def redis_refusal(
+    admin: ReadOnlyAdmin, request: HttpRequest, error: str, back: str
+) -> HttpResponse:
+    """Answer 503: what was asked for cannot be done without Redis."""
+    words = _("Redis does not answer")
+    context = {**admin.frame(request, words), "title": words, "error": error, "back": back}
+    return TemplateResponse(request, "admin/django_agenda/unavailable.html", context, status=503)
 
 
 def nobody(crew: Crew, due: int = 0) -> list[str]:

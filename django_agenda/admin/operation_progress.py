@@ -23,12 +23,20 @@ _ABORTS = State("missed", gettext_lazy("aborts"))
 _HAS_FAILED = State("partly_failed", pgettext_lazy("of an operation", "finished, partly refused"))
 
 
+# Also when nothing fitted any more: what has changed nothing is no success.
+_NOTHING_DONE = State("missed", pgettext_lazy("of an operation", "finished, nothing was done"))
+_ALL_REFUSED = State("failed", pgettext_lazy("of an operation", "finished, all were refused"))
+
+
 def state_of(operation: Operation) -> State:
     """Return the state of an operation."""
     if operation.is_open and operation.abort_requested_at:
         return _ABORTS
-    if operation.status == Operation.Status.FINISHED and operation.failed:
-        return _HAS_FAILED
+    if operation.status == Operation.Status.FINISHED:
+        if operation.total and not operation.done:
+            return _ALL_REFUSED if operation.failed else _NOTHING_DONE
+        if operation.failed:
+            return _HAS_FAILED
     return STATES[operation.status]
 
 

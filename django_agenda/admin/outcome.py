@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 
 from . import charts, wording
-from .states import ENQUEUED, OUTCOMES, State
+from .states import ENQUEUED, HELD, OUTCOMES, State
 
 _RUN = ("succeeded", "failed", "missed", "cancelled", "skipped", "running", "scheduled")
+
+_STATES = {**OUTCOMES, "paused": HELD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,34 +42,61 @@ class Stage:
 
 
 def scheduling_counts(batch: Batch) -> dict[str, int]:
-    """Return how many the broker was told of, refused, need not know, and will be told of."""
+    """Return how many the broker was told of, refused, and need not know; the rest is `others`."""
     needed = batch.total - batch.skipped
     enqueued = min(batch.enqueued, max(needed - batch.pending, 0))
     return {
         "enqueued": enqueued,
         "pending": batch.pending,
         "skipped": batch.skipped,
-        "scheduled": max(needed - enqueued - batch.pending, 0),
+        "others": max(needed - enqueued - batch.pending, 0),
     }
 
 
-def scheduling(batch: Batch) -> Stage:
-    """Return the first stage."""
+def scheduling(batch: Batch, rows: QuerySet[Execution]) -> Stage:
+    """Return the first stage: one statement, or two if some were never told to the broker."""
     words = {
         "enqueued": str(ENQUEUED.label),
+        "succeeded": _("taken without Redis"),
         "pending": _("not enqueued"),
         "skipped": _("skipped, the key was alive"),
-        "scheduled": _untold(batch),
+        "cancelled": _("withdrawn"),
+        "scheduled": _("not told to the broker yet"),
+        "paused": str(HELD.label),
     }
     counts = scheduling_counts(batch)
+    others = counts.pop("others")
+    if others:
+        for slug, many in _others(batch, rows, others).items():
+            counts[slug] = counts.get(slug, 0) + many
     return _stage(_("Scheduling"), batch, counts, words)
 
 
-def _untold(batch: Batch) -> str:
-    if batch.is_finished:
-        return _("withdrawn")
-    # Whoever enqueues has passed them over.
-    return _("held") if batch.told_until >= batch.total else _("not told to the broker yet")
+def _others(batch: Batch, rows: QuerySet[Execution], many: int) -> dict[str, int]:
+    """Tell apart what was not enqueued in its turn: what waits, what is over, what was taken.
+
+    What was held then and let go since has been enqueued after all. While the broker refused,
+    workers took what was due from the database.
+    """
+    found = {"scheduled": 0, "paused": 0}
+    if not batch.is_finished:
+        waiting = rows.filter(status=Execution.Status.SCHEDULED).order_by()
+        untold = waiting.filter(held_by="", position__gte=batch.told_until)
+        found["scheduled"] = untold.count() if batch.told_until < batch.total else 0
+        found["paused"] = waiting.exclude(held_by="").count()
+    found = _at_most(many, found)
+    left = many - sum(found.values())
+    found |= _at_most(left, {"cancelled": batch.cancelled + batch.missed})
+    left = many - sum(found.values())
+    return found | {"succeeded" if batch.enqueue_error else "enqueued": left}
+
+
+def _at_most(most: int, counts: dict[str, int]) -> dict[str, int]:
+    left = most
+    for slug, many in counts.items():
+        counts[slug] = min(many, left)
+        left -= counts[slug]
+    return counts
 
 
 def running(batch: Batch, url: Callable[[str], str], chosen: str) -> Stage:
@@ -85,7 +116,7 @@ def _stage(
 ) -> Stage:
     shares = [
         Share(
-            state=OUTCOMES.get(slug, ENQUEUED),
+            state=_STATES.get(slug, ENQUEUED),
             label=words[slug],
             count=wording.count(many),
             percent=wording.percent(many, batch.total),

@@ -47,14 +47,21 @@ def expected_end(
 
 
 def outlook_facts(
-    batch: Batch, rows: QuerySet[Execution], last_offset_ms: int, moment: datetime
+    batch: Batch,
+    rows: QuerySet[Execution],
+    last_offset_ms: int,
+    planned_end: datetime,
+    moment: datetime,
 ) -> list[tuple[str, SafeString | str]]:
-    """Say when it is likely to end, and how much later than its window that is."""
+    """Say when it is likely to end, and how much later than its window that is.
+
+    `planned_end` is the end of its window, or of what was made of it since.
+    """
     end = expected_end(batch, rows, last_offset_ms, moment)
     if end is None:
         return []
     when = wording.time_tag(end, moment)
-    over = end - batch.end
+    over = end - planned_end
     if over < _WORTH_SAYING:
         return [(_("Expected end"), when)]
     late = wording.duration(over / MILLISECOND)

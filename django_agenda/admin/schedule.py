@@ -26,11 +26,11 @@ from .acting import ActingAdmin, may_do
 from .actions.action import Action
 from .actions.errand import Errand
 from .actions.of_schedules import OF_SCHEDULES, ScheduleErrand
-from .actions.offer import Offer
 from .paging import LeanList
 from .schedule_edit import edit
 from .schedule_page import schedule_page, state_of
 from .schedule_runs import Runs, recent_runs
+from .schedule_ticks import upcoming
 
 _SHOWN_TIMES = 3
 _LATE_MS = 1000
@@ -70,10 +70,6 @@ class ScheduleAdmin(ActingAdmin):
         """Use the list that knows the last runs."""
         return ScheduleList
 
-    def may(self, request: HttpRequest, offer: Offer) -> bool:
-        """Tell whether this user may do that: enable, disable and skip, or run now."""
-        return may_do(request, f"{offer.right}_schedule")
-
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may run schedules now."""
         return may_do(request, "run_schedule")
@@ -81,6 +77,10 @@ class ScheduleAdmin(ActingAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may enable, disable and skip; the row itself is shown only."""
         return may_do(request, "change_schedule")
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may delete schedules; Django's own pages for that stay closed."""
+        return may_do(request, "delete_schedule")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Tell whether this user may make schedules."""
@@ -171,18 +171,23 @@ class ScheduleAdmin(ActingAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state(self, schedule: Schedule) -> SafeString:
         """Return whether it ticks, and why not."""
-        state, why = state_of(schedule)
+        state, why = state_of(schedule, now())
         if not why:
             return state.badge
         return format_html('{}<span class="ag-sub ag-error">{}</span>', state.badge, why[:90])
 
     @admin.display(description=gettext_lazy("rule"))
     def rule(self, schedule: Schedule) -> SafeString:
-        """Return its rule in words, and its expression."""
+        """Return its rule in words, its expression, and what becomes of ticks that are missed."""
+        more = [(_("Missed runs"), schedule.get_misfire_display())]
+        if schedule.priority is not None:
+            more.append((_("Priority"), str(schedule.priority)))
+        code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)
         return format_html(
-            '<span>{}</span><span class="ag-sub"><code>{}</code></span>',
+            "<span>{}</span>{}{}",
             schedule.describe(),
-            schedule.expression,
+            code if schedule.expression else "",
+            format_html_join("", '<span class="ag-sub">{}: {}</span>', more),
         )
 
     @admin.display(description=gettext_lazy("next runs"))
@@ -191,7 +196,7 @@ class ScheduleAdmin(ActingAdmin):
         if not schedule.enabled or schedule.next_at is None or schedule.trouble:
             return format_html('<span class="ag-quiet">{}</span>', "–")
         moment = now()
-        times = schedule.next_times(_SHOWN_TIMES) or [schedule.next_at]
+        times = upcoming(schedule, _SHOWN_TIMES, moment) or [schedule.next_at]
         seconds = any(one.second for one in times)
         first, *rest = (wording.time_tag(one, moment, seconds=seconds) for one in times)
         return format_html(

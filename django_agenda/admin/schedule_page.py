@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -24,12 +25,14 @@ from .actions.buttons import Button, button, fitting
 from .actions.history import Deed, deeds
 from .actions.of_schedules import DISABLED, ENABLED, OF_SCHEDULES
 from .execution_table import may_see_payload
+from .schedule_ticks import is_overdue, overdue_words, unfired_words, upcoming
 from .states import State
 
 if TYPE_CHECKING:
     from .acting import ActingAdmin
 
 BROKEN = State("failed", gettext_lazy("broken"))
+OVERDUE = State("failed", gettext_lazy("overdue"))
 ENDED = State("cancelled", gettext_lazy("ended"))
 _TIMES, _RUNS = 10, 20
 
@@ -51,6 +54,7 @@ class Run:
     url: str
     badge: SafeString
     tick: SafeString | str
+    unfired: str
     lag: str
     took: str
     held_by: str
@@ -73,18 +77,20 @@ class Page:
     deeds: list[Deed]
 
 
-def state_of(schedule: Schedule) -> tuple[State, str]:
+def state_of(schedule: Schedule, moment: datetime) -> tuple[State, str]:
     """Return whether it ticks, and why not."""
     if schedule.enabled:
-        trouble = schedule.trouble
-        return (BROKEN, trouble) if trouble else (ENABLED, "")
+        if trouble := schedule.trouble:
+            return BROKEN, trouble
+        late = overdue_words(schedule, moment)
+        return (OVERDUE, late) if late else (ENABLED, "")
     return (ENDED if schedule.ended_at is not None else DISABLED), schedule.disabled_by
 
 
 def schedule_page(admin: ActingAdmin, request: HttpRequest, schedule: Schedule) -> Page:
     """Gather what a user may see of a schedule."""
     moment = now()
-    state, why = state_of(schedule)
+    state, why = state_of(schedule, moment)
     allowed = fitting(admin, request, schedule, OF_SCHEDULES)
     return Page(
         schedule=schedule,
@@ -112,7 +118,7 @@ def _zone(schedule: Schedule) -> tuple[str, tzinfo]:
 def next_ticks(schedule: Schedule, moment: datetime) -> list[Time]:
     """Return the next ticks; where the clock of the rule is changed before one, it says so."""
     try:
-        ticks = schedule.next_times(_TIMES)
+        ticks = upcoming(schedule, _TIMES, moment)
     except ValueError:
         return []
     zone = _zone(schedule)[1]
@@ -145,11 +151,14 @@ def _runs(admin: ActingAdmin, schedule: Schedule, moment: datetime) -> list[Run]
     ticks = runs.filter(tick_at__isnull=False).order_by("-tick_at")[:_RUNS]
     by_hand = runs.filter(tick_at__isnull=True).order_by("-pk")[:_RUNS]
     newest = sorted((*ticks, *by_hand), key=lambda run: run.due_at, reverse=True)
+    ticked = [run.tick_at for run in newest[:_RUNS] if run.tick_at is not None]
+    unfired = {tick: unfired_words(schedule, before, tick) for tick, before in pairwise(ticked)}
     return [
         Run(
             url=admin.url_of(run),
             badge=states.of_execution(run, moment).badge,
             tick=wording.time_tag(run.tick_at, moment) or _("run now"),
+            unfired="" if run.tick_at is None else unfired.get(run.tick_at, ""),
             lag="–" if run.lag_ms is None else f"+{wording.duration(run.lag_ms)}",
             took="–" if run.run_ms is None else wording.duration(run.run_ms),
             held_by=run.held_by,
@@ -164,7 +173,10 @@ def _facts(schedule: Schedule, moment: datetime) -> list[tuple[str, Any]]:
         (_("Task"), schedule.task_name),
         (_("Expression"), schedule.expression),
         (_("Time zone"), schedule.timezone),
-        (_("Next run"), wording.time_tag(schedule.next_at, moment)),
+        (
+            _("Overdue since") if is_overdue(schedule, moment) else _("Next run"),
+            wording.time_tag(schedule.next_at, moment),
+        ),
         (_("Last planned run"), wording.time_tag(schedule.last_at, moment)),
         (_("Runs"), wording.count(schedule.runs)),
         (_("Skipped runs"), wording.count(schedule.skips) if schedule.skips else ""),

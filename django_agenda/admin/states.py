@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -106,11 +106,14 @@ def flags_of(batch: Batch) -> list[State]:
     return flags
 
 
-def of_execution(execution: Execution, now: datetime) -> State:
-    """Return the state of an execution; `due`, `held` and `retrying` are kinds of scheduled."""
+def of_execution(execution: Execution, now: datetime, paused: Collection[str] = ()) -> State:
+    """Return the state of an execution; `due`, `held` and `retrying` are kinds of scheduled.
+
+    `paused` names the queues that are, as far as anybody has asked.
+    """
     if execution.status != Execution.Status.SCHEDULED:
         return OUTCOMES[execution.status]
-    if execution.held_by:
+    if execution.held_by or (paused and execution.queue_name in paused):
         return HELD
     if execution.attempts:
         return RETRYING

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, LogEntry
@@ -34,6 +33,7 @@ from .actions.buttons import Button
 from .actions.forms import SpanWish
 from .actions.history import deeds, write_down_on
 from .actions.offer import confirm
+from .holds import held_url
 from .paging import LeanList
 from .read_only import ReadOnlyAdmin
 from .strike_form import StrikeForm
@@ -128,13 +128,13 @@ class StrikeAdmin(ReadOnlyAdmin):
         buttons = []
         if may_do(request, "restore_strike"):
             label = _("%(action)s …") % {"action": _("Restore")}
-            buttons.append(Button(label=label, url=self._restore_url(row)))
+            buttons.append(Button(label=label, url=self.restore_url(row)))
         count = held_rows(Execution.objects.db, row.held_by).count()
         return {
             "title": _("Strike %(number)s") % {"number": row.pk},
             "words": row.describe(),
             "sentence": _holds(count),
-            "held_url": self._held_url(request, row) if count else "",
+            "held_url": held_url(self, request, row.held_by) if count else "",
             "facts": _facts(row, moment),
             "buttons": buttons,
             "deeds": deeds(row, moment),
@@ -207,14 +207,10 @@ class StrikeAdmin(ReadOnlyAdmin):
         self.message_user(request, shown, messages.SUCCESS)
         return HttpResponseRedirect(self.list_url(Strike))
 
-    def _restore_url(self, row: Strike) -> str:
+    def restore_url(self, row: Strike) -> str:
+        """Return the address at which a strike is restored."""
         name = "admin:django_agenda_strike_restore"
         return reverse(name, args=[row.pk], current_app=self.admin_site.name)
-
-    def _held_url(self, request: HttpRequest, row: Strike) -> str:
-        if not self.can_see(request, Execution):
-            return ""
-        return f"{self.list_url(Execution)}?{urlencode({'held_by': row.held_by})}"
 
 
 def _holds(count: int) -> str:

@@ -176,6 +176,7 @@ class Batch(models.Model):
         """Say in one sentence, with numbers, where it stands."""
         order = (*self.ENDED, "running", "pending", "scheduled")
         words = {name: self._meta.get_field(name).verbose_name for name in order}  # type: ignore[union-attr]
+        words["pending"] = gettext("not enqueued")
         counted = [f"{getattr(self, name)} {words[name]}" for name in order if getattr(self, name)]
         what = ", ".join(counted) or gettext("nothing to run")
         return gettext("%(what)s of %(total)s") % {"what": what, "total": self.total}

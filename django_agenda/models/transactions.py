@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,6 +39,42 @@ def in_transaction(using: str, work: Callable[[], R]) -> R:
         threading.Event().wait(random.uniform(0, LONGEST_PAUSE))
     with transaction.atomic(using):
         return work()
+
+
+@contextmanager
+def one_snapshot(using: str) -> Iterator[None]:
+    """Let all statements see the rows as they are at the first of them; for reading only.
+
+    Inside a transaction of the caller it is for that one to say what they see.
+    """
+    connection: Any = transaction.get_connection(using)
+    if connection.in_atomic_block:
+        yield
+        return
+    if connection.vendor == "mysql":
+        _ask_for_snapshot(connection)  # of the transaction that is next
+    with _reading(connection), transaction.atomic(using):
+        if connection.vendor == "postgresql":
+            _ask_for_snapshot(connection)
+        yield
+
+
+def _ask_for_snapshot(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+@contextmanager
+def _reading(connection: Any) -> Iterator[None]:
+    """Begin no transaction that would lock out all writers, as projects ask for on SQLite."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    mode, connection.transaction_mode = connection.transaction_mode, None
+    try:
+        yield
+    finally:
+        connection.transaction_mode = mode
 
 
 def update_again(rows: QuerySet[Any], **changes: Any) -> int:

@@ -6,17 +6,20 @@ Each is one statement, or three for the failures, however many executions there 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 from django_agenda.timing.steps import STEPS
 
 from .grid import FEW, Grid
 
 MOST_KINDS = 12
 _MOST_MORE = 50
+_MILLISECOND = timedelta(milliseconds=1)
 _ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED, Execution.Status.PENDING)
 
 Outcomes = Counter[tuple[str, int]]
@@ -33,7 +36,10 @@ class Runs(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Hold one kind of failure: how many, planned when, and the position of the first of them."""
+    """Hold one kind of failure: how many, when they happened, and the position of the first.
+
+    `many` have ended with it, `retrying` met it last; `line` counts them all by their plan.
+    """
 
     fingerprint: str
     many: int
@@ -82,32 +88,35 @@ def count_lags(rows: QuerySet[Execution], grid: Grid) -> Lags:
     return counts
 
 
-def count_runs(rows: QuerySet[Execution], grid: Grid) -> Runs:
-    """Count what has started by how long it ran."""
-    start = F("planned_offset_ms") + F("lag_ms")
+def count_runs(rows: QuerySet[Execution], grid: Grid, start: datetime) -> Runs:
+    """Count what has started by how long it ran; the ends count from the start of the batch."""
     found = list(
         _in_span(rows, grid)
         .filter(lag_ms__isnull=False)
         .annotate(step=sql_step("run_ms"))
         .values_list("step")
         .annotate(
-            count=Count("*"), lag=Max("lag_ms"), first=Min(start), last=Max(start + F("run_ms"))
+            count=Count("*"),
+            lag=Max("lag_ms"),
+            first=Min("started_at"),
+            last=Max("finished_at"),
         )
         .order_by()
     )
     return Runs(
         {max(int(row[0]), 0): row[1] for row in found if row[0] is not None},
         max((row[2] for row in found), default=None),
-        min((row[3] for row in found), default=None),
-        max((row[4] for row in found if row[4] is not None), default=None),
+        min((_offset(row[3], start) for row in found if row[3] is not None), default=None),
+        max((_offset(row[4], start) for row in found if row[4] is not None), default=None),
     )
 
 
-def count_failures(rows: QuerySet[Execution], grid: Grid) -> Kinds:
+def count_failures(rows: QuerySet[Execution], grid: Grid, start: datetime) -> Kinds:
     """Count by kind what failed, was missed, was refused or is being retried."""
     troubled = (
         rows.exclude(error_fingerprint="")
         .exclude(status__in=("succeeded", "cancelled", "skipped"))
+        .alias(happened_at=happened())
         .order_by()
     )
     found: list[Any] = list(
@@ -115,8 +124,8 @@ def count_failures(rows: QuerySet[Execution], grid: Grid) -> Kinds:
         .annotate(
             count=Count("*"),
             ended=Count("pk", filter=Q(status__in=_ENDED_BADLY)),
-            first=Min("planned_offset_ms"),
-            last=Max("planned_offset_ms"),
+            first=Min("happened_at"),
+            last=Max("happened_at"),
             sample=Min("position"),
         )
         .order_by("-count", "error_fingerprint")[: MOST_KINDS + _MOST_MORE]
@@ -128,8 +137,8 @@ def count_failures(rows: QuerySet[Execution], grid: Grid) -> Kinds:
             row["error_fingerprint"],
             row["ended"],
             row["count"] - row["ended"],
-            row["first"],
-            row["last"],
+            _offset(row["first"], start),
+            _offset(row["last"], start),
             row["sample"],
             lines[row["error_fingerprint"]],
         )
@@ -146,6 +155,10 @@ def sql_step(field: str) -> Any:
         *(When(**{f"{field}__lt": top}, then=F(field) - F(field) % width) for top, width in lower),
         default=F(field) - F(field) % highest,
     )
+
+
+def _offset(moment: datetime, start: datetime) -> int:
+    return (moment - start) // _MILLISECOND
 
 
 def _in_span(rows: QuerySet[Execution], grid: Grid) -> QuerySet[Execution]:

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
 
@@ -82,11 +82,11 @@ class Counted:
         }
         return json.dumps(value, separators=(",", ":"))
 
-    def add(self, rows: QuerySet[Execution]) -> None:
+    def add(self, rows: QuerySet[Execution], start: datetime) -> None:
         """Count further rows, but not their failures."""
         self.outcomes.update(count_outcomes(rows, self.grid))
         self.lags.update(count_lags(rows, self.grid))
-        self.runs = _together(self.runs, count_runs(rows, self.grid))
+        self.runs = _together(self.runs, count_runs(rows, self.grid, start))
 
 
 class Digests:
@@ -139,9 +139,10 @@ def _write(using: str, batch: Batch) -> Iterator[None]:
     last = rows.aggregate(last=Max("planned_offset_ms"))["last"] or 0
     counted = Counted(grid=Grid.over(0, max(window_ms, last)))
     for first in range(0, batch.total, ROWS_A_STEP):
-        counted.add(rows.filter(position__gte=first, position__lt=first + ROWS_A_STEP))
+        step = rows.filter(position__gte=first, position__lt=first + ROWS_A_STEP)
+        counted.add(step, batch.start)
         yield
-    counted.kinds = count_failures(rows, Grid.over(0, window_ms))
+    counted.kinds = count_failures(rows, Grid.over(0, window_ms), batch.start)
     yield
     in_transaction(using, partial(_store, using, batch, counted.text()))
     yield

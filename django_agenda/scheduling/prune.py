@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import F, Q, QuerySet
 
 from django_agenda.conf import get_settings
@@ -151,7 +152,7 @@ def _roll_up(using: str, members: Mapping[int, Sequence[Member]]) -> None:
     for batch in batches.filter(pk__in=list(members)).order_by("pk").select_for_update():
         rollup = rollup_of(batch)
         for row in members[batch.pk]:
-            rollup.add(row)
+            rollup.add(row, batch.start)
         batches.filter(pk=batch.pk).update(rollup=rollup.text(), version=F("version") + 1)
     Digest.objects.using(using).filter(pk__in=list(members)).delete()
 
@@ -160,7 +161,7 @@ def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:
     """Delete those of these executions that have ended, and what belongs to them."""
     # The status is judged here: asked for it, PostgreSQL may take an index and read all of it.
     found = bulk.lock(using, Execution, [id_.hex for id_ in ids], ("id", *_MEMBER))
-    locked = {bulk.read_id(row[0]): Member._make(row[1:]) for row in found}
+    locked = {bulk.read_id(row[0]): _member(using, row[1:]) for row in found}
     gone = [id_ for id_, row in locked.items() if row.status in Batch.ENDED]
     if not gone:
         return []
@@ -172,6 +173,13 @@ def _delete(using: str, ids: Sequence[UUID]) -> list[Member]:
         bulk.delete(using, Attempt, "execution", gone)
         bulk.delete(using, Execution, "id", gone)
     return [locked[id_] for id_ in gone]
+
+
+def _member(using: str, columns: Sequence[Any]) -> Member:
+    found = Member._make(columns)
+    if found.finished_at is None:
+        return found
+    return found._replace(finished_at=bulk.read_moment(found.finished_at, connections[using]))
 
 
 def _is_referred_to() -> bool:

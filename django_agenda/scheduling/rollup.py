@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 from django_agenda.models.batch import Batch
@@ -36,11 +36,18 @@ class Member(NamedTuple):
     error_class: str
     error_message: str
     error_fingerprint: str
+    finished_at: datetime | None = None
+
+    def ended_ms(self, start: datetime) -> int:
+        """Return when it ended, counted from there; by its plan when nobody knows."""
+        if self.finished_at is None:
+            return self.planned_offset_ms + (self.lag_ms or 0) + (self.run_ms or 0)
+        return (self.finished_at - start) // _MILLISECOND
 
 
 @dataclass(slots=True, kw_only=True)
 class Failure:
-    """Hold one problem: how many met it, planned when, and the words of one of them."""
+    """Hold one problem: how many met it, when, and the words of one of them."""
 
     fingerprint: str
     stage: str
@@ -112,17 +119,18 @@ class Rollup:
         """Return how many of a status it holds."""
         return sum(self.counts.get(status, Counter()).values())
 
-    def add(self, row: Member) -> None:
-        """Take in one execution."""
+    def add(self, row: Member, start: datetime) -> None:
+        """Take in one execution of the batch that starts there."""
         place = min(max(row.planned_offset_ms // self.width_ms, 0), SLICES - 1)
         self.counts.setdefault(row.status, Counter())[place] += 1
+        end = row.ended_ms(start)
         if row.lag_ms is not None:
-            self._add_times(row, place, row.lag_ms)
+            self._add_times(row, place, row.lag_ms, end)
         if row.error_fingerprint and row.status in ("failed", "missed"):
-            self._add_failure(row)
+            self._add_failure(row, end)
 
-    def _add_times(self, row: Member, place: int, lag_ms: int) -> None:
-        start = row.planned_offset_ms + lag_ms
+    def _add_times(self, row: Member, place: int, lag_ms: int, end: int) -> None:
+        start = end - (row.run_ms or 0)
         self.late[place // FOLD, lag_ms.bit_length()] += 1
         self.lag[step_of(lag_ms)] += 1
         self.longest_lag_ms = max(lag_ms, self.longest_lag_ms or 0)
@@ -130,10 +138,9 @@ class Rollup:
         self.first_start_ms = start if first is None else min(start, first)
         if row.run_ms is not None:
             self.run[step_of(row.run_ms)] += 1
-            end = start + row.run_ms
             self.last_end_ms = end if last is None else max(end, last)
 
-    def _add_failure(self, row: Member) -> None:
+    def _add_failure(self, row: Member, end: int) -> None:
         known = self.failures.get(row.error_fingerprint)
         if known is None:
             self.failures[row.error_fingerprint] = Failure(
@@ -142,13 +149,13 @@ class Rollup:
                 error_class=row.error_class,
                 message=row.error_message[:LONGEST_MESSAGE],
                 count=1,
-                first_ms=row.planned_offset_ms,
-                last_ms=row.planned_offset_ms,
+                first_ms=end,
+                last_ms=end,
             )
             return
         known.count += 1
-        known.first_ms = min(known.first_ms, row.planned_offset_ms)
-        known.last_ms = max(known.last_ms, row.planned_offset_ms)
+        known.first_ms = min(known.first_ms, end)
+        known.last_ms = max(known.last_ms, end)
 
 
 def rollup_of(batch: Batch) -> Rollup:

@@ -6,6 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.module_loading import import_string
+
+from django_agenda.conf import get_settings
+
 from .task import POSITIONAL, Task
 
 HIDDEN = "••••••••"
@@ -21,7 +25,16 @@ _NAMES = re.compile(
 
 def is_secret(name: str, names: Collection[str] = ()) -> bool:
     """Tell whether the value of that name is never shown."""
-    return name in names or _NAMES.search(name) is not None
+    return name in names or _NAMES.search(name) is not None or _is_declared(name)
+
+
+def _is_declared(name: str) -> bool:
+    """Ask the project's REDACT; when that cannot be asked, everything is secret."""
+    path = get_settings().REDACT
+    try:
+        return path is not None and bool(import_string(path)(name))
+    except Exception:  # noqa: BLE001
+        return True
 
 
 def positional_names(task: Task[..., Any]) -> Sequence[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connections
 
+from django_agenda.exceptions import BrokerUnavailable
+
 from .control import Control
 from .progress import Progress
 from .trouble import Pause, Trouble
@@ -59,7 +61,9 @@ class Loop(threading.Thread):
                 wait = self._tick()
         except Exception as error:  # noqa: BLE001
             self._refresh()
-            self._trouble.met(error)
+            # Whoever was stopped while it waited at Redis is no worker any more that misses it.
+            if not (self._stopping and isinstance(error, BrokerUnavailable)):
+                self._trouble.met(error)
             return self._pause.longer()
         self._pause = Pause()
         return wait

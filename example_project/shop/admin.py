@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from collections.abc import Iterator
 
-from django_agenda.admin import BatchInline
+from django.contrib import admin
+from django.http import HttpRequest
+
+from django_agenda.admin import BatchInline, arguments_for
 
 from .models import Customer, Mailing, Order
+from .tasks import send_newsletter
+
+
+@arguments_for(send_newsletter, "The latest newsletter, to everybody")
+def latest_to_everybody(request: HttpRequest) -> Iterator[tuple[int, int]]:
+    """Offer these calls on the page of a new batch."""
+    mailing = Mailing.objects.order_by("-created_at").first()
+    if mailing is not None:
+        yield from ((pk, mailing.pk) for pk in Customer.objects.values_list("pk", flat=True))
 
 
 @admin.register(Customer)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.urls import path
 from unfold.sites import UnfoldAdminSite
 
+from django_agenda.admin import register_on
+
 site = UnfoldAdminSite(name="admin")
-for model, model_admin in admin.site._registry.items():
-    site.register(model, type(model_admin))
+register_on(site)
 
 urlpatterns = [path("admin/", site.urls)]

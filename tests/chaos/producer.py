@@ -12,7 +12,7 @@ from django.db import Error, close_old_connections, connections
 
 from django_agenda import Agenda
 from django_agenda.clock import monotonic
-from django_agenda.models import Batch
+from django_agenda.models import Batch, Execution
 
 from . import tasks
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 SIZE = 500
 PAUSE_S = 0.1
+# What a busy machine cannot run in time is its own fault, and is not added to.
+MOST_WAITING = 3 * SIZE
 
 
 class Producer(threading.Thread):
@@ -41,6 +43,8 @@ class Producer(threading.Thread):
         try:
             for number, size in enumerate(sizes):
                 self._never.wait(max(0.0, began + number * every - monotonic()))
+                while persist(Execution.objects.live().count) > MOST_WAITING:
+                    self._never.wait(PAUSE_S)
                 batch = persist(partial(self._scatter, number, size, every))
                 self.promised[batch.pk] = size
         except BaseException as error:

@@ -32,7 +32,8 @@ class Action(Offer):
     asks sees those counted. `carry_out` returns how many executions were changed. `ask` and `done`
     are plural forms by "number" that write %(count)s. `passed_over` says why some within reach may
     not have been changed; `changes_batch` that something is done even if no execution was changed;
-    `is_by_error` that it can be narrowed to one kind of error.
+    `is_by_error` that it can be narrowed to one kind of error; `needs_redis` that it is refused
+    while Redis does not answer; `is_end` that the subjects are gone.
 
     Many targets are changed part by part, as an operation: by `carry_out`, with a wish that has its
     share of the window as `over` and `start`; or by `in_parts` if there is one, and then
@@ -46,9 +47,11 @@ class Action(Offer):
     is_repair: bool = False
     is_by_error: bool = False
     changes_batch: bool = False
+    needs_redis: bool = False
     by_batch: bool = False
     in_parts: Callable[[Given], int] | None = None
     is_brake: bool = False
+    is_end: bool = False
 
 
 def in_numbers(text: Any, number: int, count: str) -> str:

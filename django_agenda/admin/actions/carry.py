@@ -92,7 +92,19 @@ def _change_batches(using: str, operation: Operation, action: Action, part: Oper
     rows: Any = Execution.objects.using(using).filter(action.reach(), batch__in=part.targets)
     done = action.carry_out(Given(batches, rows, operation.wish)) if batches.exists() else 0
     skipped = max(part.count - done, 0)
-    in_transaction(using, partial(_count, using, part, done=done, skipped=skipped))
+    refused, error = _refused(using, action, part, skipped)
+    counts: dict[str, Any] = {"done": done, "skipped": skipped - refused, "failed": refused}
+    in_transaction(using, partial(_count, using, part, error=error, **counts))
+
+
+def _refused(using: str, action: Action, part: OperationPart, most: int) -> tuple[int, str]:
+    """Return how many of these Redis has refused again, and with which words."""
+    if not (action.needs_redis and most):
+        return 0, ""
+    batches = Batch.objects.using(using).filter(pk__in=part.targets, pending__gt=0)
+    found = list(batches.values_list("pending", "enqueue_error"))
+    many = min(most, sum(pending for pending, _error in found))
+    return many, next((error for _pending, error in found if error), "")
 
 
 def _share(operation: Operation, part: OperationPart) -> dict[str, Any]:

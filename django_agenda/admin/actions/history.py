@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from django_agenda.models.queue import Queue
 # Of more rows than this one entry is written for all of them.
 ONE_BY_ONE = 1000
 _SHOWN = 10
+_RESUMED = re.compile(r"Resumed |Began operation \d+: Resume ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Deed:
     when: SafeString | str
     user: str
     words: str
+    is_pause: bool = False
+    is_resume: bool = False
 
 
 def named(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -118,6 +122,9 @@ def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
             when=wording.time_tag(entry.action_time, moment),
             user=str(entry.user),
             words=entry.get_change_message(),
+            is_pause=entry.change_message.startswith("Paused "),
+            # The log is English; of many the resume is an operation.
+            is_resume=bool(_RESUMED.match(entry.change_message)),
         )
         for entry in found.select_related("user").order_by("-action_time")[:_SHOWN]
     ]

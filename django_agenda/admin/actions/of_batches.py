@@ -58,6 +58,7 @@ ENQUEUE = Action(
     changes_batch=True,
     passed_over=_("Redis refused them again, or they have changed meanwhile"),
     is_repair=True,
+    needs_redis=True,
 )
 RETRY = replace(
     of_executions.RETRY,

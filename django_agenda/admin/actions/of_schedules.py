@@ -59,6 +59,13 @@ def _run_all(given: Given) -> int:
     return sum(schedule.run_now() is not None for schedule in given.subjects)
 
 
+def _delete_all(given: Given) -> int:
+    rows = _rows(given)
+    count = rows.count()
+    rows.delete()
+    return count
+
+
 def _rows(given: Given) -> ScheduleQuerySet:
     """Return them as a set that can be changed: a list's filter may have joined other tables."""
     keys = given.subjects.order_by().values_list("pk", flat=True)
@@ -124,4 +131,21 @@ RUN_SCHEDULE = Action(
     reach=Q,
     carry_out=_run_all,
 )
-OF_SCHEDULES = (ENABLE, DISABLE, SKIP_NEXT, RUN_SCHEDULE)
+DELETE = Action(
+    slug="delete",
+    right="remove",
+    label=_("Delete"),
+    ask=ngettext_lazy("Delete %(count)s schedule", "Delete %(count)s schedules", "number"),
+    done=ngettext_lazy("Deleted %(count)s schedule", "Deleted %(count)s schedules", "number"),
+    effect=_(
+        "They tick no more, and a tick that waits is cancelled. The rows of their runs stay. This"
+        " cannot be taken back."
+    ),
+    # The next start of a worker would make it anew.
+    fits=lambda: Q(is_declared=False) | Q(enabled=False, disabled_by=Schedule.NOT_DECLARED),
+    reach=Q,
+    carry_out=_delete_all,
+    passed_over=_("declared in code, or changed meanwhile"),
+    is_end=True,
+)
+OF_SCHEDULES = (ENABLE, DISABLE, SKIP_NEXT, RUN_SCHEDULE, DELETE)

@@ -51,7 +51,8 @@ def answer(
             write_down(request, found.subjects, _log_message(errand, found.words, form))
     level = messages.SUCCESS if found.is_whole else messages.WARNING
     admin.message_user(request, found.words, level)
-    return HttpResponseRedirect(context["back"])
+    is_gone = found.is_done and errand.action.is_end
+    return HttpResponseRedirect(admin.list_url(found.model) if is_gone else context["back"])
 
 
 def _page(

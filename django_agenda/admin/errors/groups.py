@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, Coalesce, TruncHour
+from django.db.models.functions import Cast, TruncHour
 
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
@@ -24,12 +25,16 @@ COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
 ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED)
 _WELL = (Execution.Status.SUCCEEDED, Execution.Status.CANCELLED, Execution.Status.SKIPPED)
+_REFUSED = Q(status=Execution.Status.PENDING, held_by="", batch__isnull=False)
 _READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fingerprint")
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Hold one kind of error; `ended` of its executions failed or were missed for good."""
+    """Hold one kind of error.
+
+    `ended` of its executions failed or were missed for good, `refused`, in batches, wait for Redis.
+    """
 
     fingerprint: str
     state: str
@@ -38,6 +43,7 @@ class Group:
     day: int
     week: int
     ended: int
+    refused: int
     tasks: int
     batches: int
     one_batch: int | None
@@ -59,15 +65,10 @@ class Groups:
 
 
 def troubled(rows: QuerySet[Execution], moment: datetime) -> QuerySet[Execution]:
-    """Keep what stands with an error that it met within a week, as `occurred`.
-
-    Of what is still to be tried again that is the start of its last try, of what was refused the
-    moment at which it was written.
-    """
+    """Keep what stands with an error that it met within a week, as `occurred`: see happened()."""
     # As a range as well: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
-    occurred = Coalesce("finished_at", "started_at", "created_at")
-    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=occurred)
+    found = rows.filter(has_error).exclude(status__in=_WELL).alias(occurred=happened())
     return found.filter(occurred__gte=moment - WEEK).order_by()
 
 
@@ -116,6 +117,7 @@ def _count(rows: QuerySet[Execution], moment: datetime, only: str) -> list[Any]:
             day=Count("pk", filter=Q(occurred__gte=moment - DAY)),
             week=Count("pk"),
             ended=Count("pk", filter=Q(status__in=ENDED_BADLY)),
+            refused=Count("pk", filter=_REFUSED),
             tasks=Count("task_name", distinct=True),
             batches=Count("batch", distinct=True),
             one_batch=Max("batch"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_agenda.admin import charts, redaction, wording
 from django_agenda.admin.actions.buttons import Button, ask_button, button
+from django_agenda.admin.actions.of_batches import ENQUEUE
 from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
 from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.clock import now
@@ -60,6 +61,7 @@ class Row:
     marked: str
     note: str
     url: str
+    sample_url: str
     batch_url: str
     buttons: list[Button]
 
@@ -142,6 +144,7 @@ def _row(
     sample = group.sample
     slug = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     query = urlencode({"error_fingerprint": group.fingerprint})
+    sees = admin.can_see(request, Execution)
     is_one_batch = group.batches == 1 and admin.can_see(request, Batch)
     return Row(
         group=group,
@@ -161,7 +164,8 @@ def _row(
         state=STATES[group.state],
         marked=_marked(group, moment),
         note=group.mark.note if group.mark else "",
-        url=f"{admin.list_url(Execution)}?{query}" if admin.can_see(request, Execution) else "",
+        url=f"{admin.list_url(Execution)}?{query}" if sees else "",
+        sample_url=admin.url_of(Execution(pk=group.sample_id)) if sees else "",
         batch_url=admin.url_of(Batch(pk=group.one_batch)) if is_one_batch else "",
         buttons=_buttons(admin, request, group, waiting),
     )
@@ -187,6 +191,8 @@ def _buttons(
     found = []
     if group.ended and admin.may(request, RETRY):
         found.append(button(admin, row, RETRY, count=group.ended))
+    if group.refused and admin.may(request, ENQUEUE) and admin.can_see(request, Batch):
+        found.append(button(admin, row, ENQUEUE))
     # Of several tasks only one is known here: another one may wait.
     may_wait = waiting is None or task in waiting or group.tasks > 1
     is_open = group.state == ErrorGroup.State.OPEN

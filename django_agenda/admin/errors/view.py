@@ -15,10 +15,13 @@ from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions import page
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
+from django_agenda.admin.actions.of_batches import ENQUEUE
 from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
 from django_agenda.admin.live_page import LivePageAdmin
 from django_agenda.clock import now
+from django_agenda.models.batch import Batch
 from django_agenda.models.error_group import ErrorGroup
+from django_agenda.models.execution import Execution
 from django_agenda.models.execution_set import ExecutionQuerySet
 
 from .groups import WEEK, read_groups, troubled
@@ -37,7 +40,7 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
     page_title = gettext_lazy("Error groups")
     next_s = 15
     choices = (15, 30, 60, 0)
-    page_actions: ClassVar = (RETRY, CANCEL_TASK, *MARKS)
+    page_actions: ClassVar = (RETRY, ENQUEUE, CANCEL_TASK, *MARKS)
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
         """Tell whether this user may resolve, ignore and reopen."""
@@ -65,12 +68,24 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
             # What the page counts.
             rows = rows.filter(error_fingerprint=object_id, finished_at__gte=moment - WEEK)
             errand = self._of_kind(offer, rows, error=object_id)
+        elif offer is ENQUEUE:
+            errand = self._of_batches(request, offer, rows.filter(error_fingerprint=object_id))
         else:
             tasks = troubled(rows, moment).filter(error_fingerprint=object_id)
             names = sorted(set(tasks.values_list("task_name", flat=True).distinct()))
             errand = self._of_kind(offer, rows.filter(task_name__in=names), about=", ".join(names))
         view = page.answer if request.method == "POST" else page.ask
         return view(self, request, errand, {"back": self.list_url(ErrorGroup), "hidden": []})
+
+    def _of_batches(self, request: HttpRequest, action: Action, rows: ExecutionQuerySet) -> Errand:
+        """Take the batches whole: what Redis refused it is told batch by batch."""
+        refused = rows.filter(status=Execution.Status.PENDING).values("batch")
+        if not self.can_see(request, Batch):
+            raise PermissionDenied
+        seen = self.admin_site.get_model_admin(Batch).get_queryset(request).order_by()
+        batches = seen.filter(pk__in=refused)
+        members = self.executions(request).filter(batch__in=batches.values("pk"))
+        return Errand(action=action, subjects=batches, executions=members, is_chosen=False)
 
     def _of_kind(self, action: Action, rows: ExecutionQuerySet, **more: Any) -> Errand:
         rows = rows.filter(action.reach())

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_agenda.admin import charts, redaction, states, wording
-from django_agenda.admin.states import OUTCOMES, State
+from django_agenda.admin.actions.buttons import Button
+from django_agenda.admin.holds import Holds
+from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 
-from .scope import Scope
+from .repairs import Repairs
+from .scope import Scope, end_of
 
 SHOWN = 8
 _LATE_AFTER = timedelta(seconds=30)
@@ -22,7 +26,10 @@ _LATE_AFTER = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
-    """Hold one batch as it is shown; `reasons` say why it needs attention, if it does."""
+    """Hold one batch as it is shown; `reasons` say why it needs attention, if it does.
+
+    `repairs` are links to what puts that right.
+    """
 
     name: str
     url: str
@@ -33,6 +40,7 @@ class BatchRow:
     window: SafeString | str
     distance: str
     reasons: list[tuple[State, str]]
+    repairs: list[Button] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +56,27 @@ def batch_tables(
     moment: datetime,
     url_of: Callable[[Batch], str],
     ignored: Mapping[tuple[int, str], int],
+    holds: Holds,
+    repairs: Repairs,
 ) -> tuple[BatchRows, BatchRows]:
     """Return those that need attention, the worst first, and the others that have not ended.
 
-    `ignored` has, by batch and status, how many of its failures are of a kind that is ignored.
+    `ignored` has, by batch and status, how many of its failures somebody resolved or ignored.
     """
     trouble: list[tuple[int, Batch, list[tuple[State, str]]]] = []
     others: list[Batch] = []
     for batch in scope.batches:
-        found = _reasons(batch, moment, ignored)
+        found = _reasons(batch, moment, ignored, holds)
         if found:
             trouble.append((min(weight for weight, _state, _words in found), batch, _said(found)))
         elif not batch.is_finished:
             others.append(batch)
     trouble.sort(key=lambda one: (one[1].is_finished, one[0], -one[1].pk))
     others.sort(key=lambda batch: (max(batch.start, moment), batch.end))
-    worst = [row_of(batch, moment, url_of, reasons) for _weight, batch, reasons in trouble[:SHOWN]]
+    worst = [
+        replace(row_of(batch, moment, url_of, reasons), repairs=repairs.of_batch(batch, holds))
+        for _weight, batch, reasons in trouble[:SHOWN]
+    ]
     next_ = [row_of(batch, moment, url_of, []) for batch in others[:SHOWN]]
     return (
         BatchRows(rows=worst, more=max(len(trouble) - SHOWN, 0)),
@@ -76,12 +89,12 @@ def _said(found: list[tuple[int, State, str]]) -> list[tuple[State, str]]:
 
 
 def _reasons(
-    batch: Batch, moment: datetime, ignored: Mapping[tuple[int, str], int]
+    batch: Batch, moment: datetime, ignored: Mapping[tuple[int, str], int], holds: Holds
 ) -> list[tuple[int, State, str]]:
     """Return (how bad, the least is the worst; the state that it is shown as; words)."""
     found = []
     if not batch.is_finished:
-        found = [*_not_enqueued(batch, moment), *_late(batch, moment)]
+        found = [*_not_enqueued(batch, moment), *_late(batch, moment, holds), *_held(batch, holds)]
     if batch.paused_at and not batch.is_finished:
         when = wording.distance(batch.paused_at, moment)
         words = _("paused %(when)s") % {"when": when}
@@ -110,15 +123,25 @@ def _not_enqueued(batch: Batch, moment: datetime) -> list[tuple[int, State, str]
     return []
 
 
-def _late(batch: Batch, moment: datetime) -> list[tuple[int, State, str]]:
-    over = moment - batch.end
-    if batch.paused_at or over <= _LATE_AFTER:
+def _late(batch: Batch, moment: datetime, holds: Holds) -> list[tuple[int, State, str]]:
+    over = moment - end_of(batch)
+    left = batch.total - batch.done - holds.struck_of(batch.pk)
+    if batch.paused_at or over <= _LATE_AFTER or left <= 0:
         return []
     words = _("over for %(duration)s, %(count)s left") % {
         "duration": wording.duration(over.total_seconds() * 1000),
-        "count": wording.count(batch.total - batch.done),
+        "count": wording.count(left),
     }
     return [(2, states.DUE, words)]
+
+
+def _held(batch: Batch, holds: Holds) -> list[tuple[int, State, str]]:
+    """Say what of it is due and in a paused queue, and what strikes hold."""
+    words = [_("queue %(name)s is paused") % {"name": name} for name in holds.queues_of(batch.pk)]
+    if struck := holds.struck_of(batch.pk):
+        held = ngettext("%(count)s held by strikes", "%(count)s held by strikes", struck)
+        words.append(held % {"count": wording.count(struck)})
+    return [(3, HELD, one) for one in words]
 
 
 def row_of(
@@ -149,7 +172,7 @@ def _distance(batch: Batch, moment: datetime) -> str:
         return _("ended %(when)s") % {"when": ended}
     if moment < batch.start:
         return _("starts %(when)s") % {"when": wording.distance(batch.start, moment)}
-    if moment < batch.end:
-        left = wording.duration((batch.end - moment).total_seconds() * 1000)
+    if moment < end_of(batch):
+        left = wording.duration((end_of(batch) - moment).total_seconds() * 1000)
         return _("%(duration)s left") % {"duration": left}
     return _("window is over")

@@ -8,17 +8,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import redaction, wording
+from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.errors.groups import ENDED_BADLY, read_marks
 from django_agenda.admin.states import OUTCOMES, State
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.happened import happened
 
+from .repairs import Repairs
 from .scope import DAY, Scope
 
 SHOWN = 8
@@ -41,6 +44,7 @@ class ErrorRow:
     first: SafeString | str
     last: SafeString | str
     sample: Execution
+    repairs: list[Button]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,10 @@ class ErrorRows:
     closed: int
 
 
-def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> ErrorRows:
-    """Group what was due within a day and failed, was missed, or is tried again.
+def read_errors(
+    rows: QuerySet[Execution], scope: Scope, moment: datetime, repairs: Repairs | None = None
+) -> ErrorRows:
+    """Group what failed, was missed, or is tried again, by errors that occurred within a day.
 
     What somebody resolved or ignored is left out. Three statements.
     """
@@ -61,18 +67,20 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
     # In each branch, and as a range: otherwise SQLite does not see that the sparse index fits.
     has_error = ~Q(error_fingerprint="") & Q(error_fingerprint__gt="")
     members = Q(batch__in=[batch.pk for batch in scope.batches if _has_errors(batch)])
-    singles = Q(batch=None, due_at__gte=since) & has_error
+    singles = Q(batch=None) & has_error
     found: list[Any] = list(
-        rows.filter(members & has_error | singles, due_at__gte=since)
+        rows.filter(members & has_error | singles)
         .exclude(status__in=("succeeded", "cancelled", "skipped"))
+        .alias(occurred_at=happened())
+        .filter(occurred_at__gte=since)
         .order_by()
         .values("error_fingerprint")
         .annotate(
             count=Count("*"),
+            ended=Count("pk", filter=Q(status__in=ENDED_BADLY)),
             batches=Count("batch", distinct=True),
-            first=Min("due_at"),
-            last=Max("due_at"),
-            occurred=Max(Coalesce("finished_at", "started_at", "created_at")),
+            first=Min("occurred_at"),
+            last=Max("occurred_at"),
             # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
             sample=Max(Cast("id", CharField())),
         )
@@ -84,28 +92,35 @@ def read_errors(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Er
         row
         for row in found
         if (mark := marks.get(row["error_fingerprint"])) is None
-        or mark.state_after(row["occurred"]) == is_open
+        or mark.state_after(row["last"]) == is_open
     ]
     shown = open_[:SHOWN]
     samples = _samples(rows, [UUID(row["sample"]) for row in shown])
     groups = [
-        _row(row, samples[row["error_fingerprint"]], moment)
+        _row(row, samples[row["error_fingerprint"]], moment, repairs)
         for row in shown
         if row["error_fingerprint"] in samples
     ]
     return ErrorRows(rows=groups, more=len(open_) - len(shown), closed=len(found) - len(open_))
 
 
-def read_ignored(rows: QuerySet[Execution], scope: Scope) -> dict[tuple[int, str], int]:
-    """Count, by batch and status, what ended badly with an error that is ignored: one statement."""
-    ignored = ErrorGroup.objects.filter(state=ErrorGroup.State.IGNORED).order_by()
+def read_closed(rows: QuerySet[Execution], scope: Scope) -> dict[tuple[int, str], int]:
+    """Count, by batch and status, what ended badly and is ignored or resolved: one statement.
+
+    What occurs after somebody resolved it counts; what occurred before stays resolved.
+    """
+    state = ErrorGroup.State
+    closed = ErrorGroup.objects.exclude(state=state.OPEN).order_by()
+    stands = Q(state=state.IGNORED) | Q(changed_at__gte=OuterRef("occurred_at"))
     found = (
         rows.filter(
             ~Q(error_fingerprint=""),
             batch__in=[batch.pk for batch in scope.batches if batch.failed or batch.missed],
-            error_fingerprint__in=ignored.values("pk"),
+            error_fingerprint__in=closed.values("pk"),
             status__in=ENDED_BADLY,
         )
+        .alias(occurred_at=happened())
+        .filter(Exists(closed.filter(stands, pk=OuterRef("error_fingerprint"))))
         .order_by()
         .values_list("batch", "status")
         .annotate(count=Count("pk"))
@@ -122,7 +137,7 @@ def _samples(rows: QuerySet[Execution], ids: Sequence[UUID]) -> dict[str, Execut
     return {row.error_fingerprint: row for row in rows.filter(pk__in=ids).only(*_READ)}
 
 
-def _row(row: Any, sample: Execution, moment: datetime) -> ErrorRow:
+def _row(row: Any, sample: Execution, moment: datetime, repairs: Repairs | None) -> ErrorRow:
     state = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     return ErrorRow(
         fingerprint=row["error_fingerprint"],
@@ -136,4 +151,5 @@ def _row(row: Any, sample: Execution, moment: datetime) -> ErrorRow:
         first=wording.time_tag(row["first"], moment, seconds=False),
         last=wording.time_tag(row["last"], moment, seconds=False),
         sample=sample,
+        repairs=repairs.of_error(row["error_fingerprint"], row["ended"]) if repairs else [],
     )

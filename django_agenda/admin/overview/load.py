@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Case, Count, F, Func, IntegerField, Max, Q, QuerySet, Value, When
 from django.db.models.functions import TruncSecond
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,10 +28,11 @@ SLICE = timedelta(minutes=1)
 LATELY = timedelta(minutes=15)
 _HALF = REACH // SLICE
 _SIZE = 2 * _HALF
-# Slices of the database are finer than those of the drawing, which begin at their own moments.
-_FINE_MS, _COARSE_MS = 15_000, 60_000
-_MANY_BATCHES = 50
+_SLICE_MS = SLICE // MILLISECOND
+# More than any offset before the start of a batch: remainders of what is negative differ.
+_AGES_MS = 10**9 * _SLICE_MS
 _ENDED = ("succeeded", "failed", "missed", "cancelled", "skipped")
+_OPEN = ("running", "scheduled", "pending")
 _AHEAD = ("scheduled", "pending")
 
 
@@ -52,20 +53,28 @@ class Load:
         return sum(sum(self.counts.get(status, ())[:_HALF]) for status in statuses)
 
     @property
-    def ended(self) -> int:
-        """Return how many of the last hour's have ended."""
-        return self.behind(*_ENDED)
+    def open(self) -> int:
+        """Return how many of the last hour's run, or wait for whatever."""
+        return self.behind(*_OPEN)
+
+    @property
+    def ended(self) -> list[int]:
+        """Return how many of each minute of the last hour have ended."""
+        return self._by_minute(_ENDED, slice(_HALF))
 
     @property
     def ahead(self) -> list[int]:
         """Return how many wait for each minute of the next hour."""
-        lines = [self.counts[status][_HALF:] for status in _AHEAD if status in self.counts]
+        return self._by_minute(_AHEAD, slice(_HALF, _SIZE))
+
+    def _by_minute(self, statuses: Iterable[str], part: slice) -> list[int]:
+        lines = [self.counts[status][part] for status in statuses if status in self.counts]
         return [sum(column) for column in zip(*lines, strict=True)] or [0] * _HALF
 
     def drawing(self) -> Strip:
         """Draw them."""
-        half_ms, slice_ms = REACH // MILLISECOND, SLICE // MILLISECOND
-        edges = [(place * slice_ms, (place + 1) * slice_ms) for place in range(_SIZE)]
+        half_ms = REACH // MILLISECOND
+        edges = [(place * _SLICE_MS, (place + 1) * _SLICE_MS) for place in range(_SIZE)]
         axis = Axis(start=self.moment - REACH, lo_ms=0, hi_ms=2 * half_ms)
         ordered = {slug: self.counts[slug] for slug in states.OUTCOMES if slug in self.counts}
         titles = [self._title(place) for place in range(_SIZE)]
@@ -86,15 +95,17 @@ class Load:
 
 
 def read_load(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Load:
-    """Count in two statements: the members of batches by their plan, the others by their moment."""
+    """Count in two statements: the members of batches by their plan, the others by their moment.
+
+    What is due at this very moment is behind it, and what is pruned is exact to a slice of it.
+    """
     batches = scope.between(moment - REACH, moment + REACH)
     counts: dict[str, list[int]] = {}
-    for begin, status, many in (
+    for place, status, many in (
         *_of_batches(rows, batches, moment),
         *_of_singles(rows, moment),
-        *_of_pruned(batches),
+        *_of_pruned(batches, moment),
     ):
-        place = (begin - (moment - REACH)) // SLICE
         if 0 <= place < _SIZE:
             counts.setdefault(status, [0] * _SIZE)[place] += many
     return Load(moment=moment, counts=counts)
@@ -102,40 +113,72 @@ def read_load(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Load
 
 def _of_batches(
     rows: QuerySet[Execution], batches: Sequence[Batch], moment: datetime
-) -> Iterable[tuple[datetime, str, int]]:
-    width = _FINE_MS if len(batches) <= _MANY_BATCHES else _COARSE_MS
+) -> Iterable[tuple[int, str, int]]:
     planned = planned_between(batches, moment - REACH, moment + REACH)
+    # The first offset of each that lies in the drawing.
+    firsts = {batch.pk: (moment - REACH - batch.start) // MILLISECOND + 1 for batch in batches}
+    # Slices of the database begin where those of the drawing do, so that none lies across now.
+    phases = [(pk, _AGES_MS - first % _SLICE_MS) for pk, first in sorted(firsts.items())]
+    offset = F("planned_offset_ms")
     found = (
         rows.filter(planned)
-        .annotate(slice=F("planned_offset_ms") - F("planned_offset_ms") % width)
+        .annotate(slice=offset - (offset + _by_batch(phases or [(0, 0)])) % _SLICE_MS)
         .values_list("batch", "slice", "status")
         .annotate(count=Count("*"))
         .order_by()
     )
-    starts = {batch.pk: batch.start for batch in batches}
     for pk, begin, status, many in found:
-        yield starts[pk] + (int(begin) + width // 2) * MILLISECOND, status, many
+        yield (int(begin) - firsts[pk]) // _SLICE_MS, status, many
 
 
-def _of_singles(rows: QuerySet[Execution], moment: datetime) -> Iterable[tuple[datetime, str, int]]:
-    return (
+def _by_batch(values: Sequence[tuple[int, int]]) -> Func:
+    """Return the SQL for a number that each batch has its own of, given in the order of the ids.
+
+    One expression for all of them: Django would take longer over hundreds than the database.
+    """
+    return Func(F("batch"), template=_choice(values), output_field=IntegerField())
+
+
+def _choice(values: Sequence[tuple[int, int]]) -> str:
+    if len(values) == 1:
+        return str(values[0][1])
+    middle = len(values) // 2
+    lower, upper = _choice(values[:middle]), _choice(values[middle:])
+    return f"CASE WHEN %(expressions)s < {values[middle][0]} THEN {lower} ELSE {upper} END"
+
+
+def _of_singles(rows: QuerySet[Execution], moment: datetime) -> Iterable[tuple[int, str, int]]:
+    found = (
         rows.filter(batch=None, due_at__range=(moment - REACH, moment + REACH))
-        .annotate(second=TruncSecond("due_at", tzinfo=UTC))
-        .values_list("second", "status")
+        .annotate(second=TruncSecond("due_at", tzinfo=UTC), behind=_is_behind(moment))
+        .values_list("second", "behind", "status")
         .annotate(count=Count("*"))
         .order_by()
     )
+    for second, behind, status, many in found:
+        place = (second - (moment - REACH)) // SLICE
+        # A second begins before what lies in it.
+        yield max(place, 0) if behind else max(place, _HALF), status, many
 
 
-def _of_pruned(batches: Sequence[Batch]) -> Iterable[tuple[datetime, str, int]]:
+def _is_behind(moment: datetime) -> Case:
+    return Case(When(due_at__lte=moment, then=Value(1)), default=Value(0))
+
+
+def _of_pruned(batches: Sequence[Batch], moment: datetime) -> Iterable[tuple[int, str, int]]:
     for batch in batches:
         if not batch.rollup:
             continue
         rollup = rollup_of(batch)
+        until = (moment - batch.start) // MILLISECOND
+        first = until - REACH // MILLISECOND + 1
         for status, line in rollup.counts.items():
             for place, many in line.items():
-                middle = rollup.width_ms * place + rollup.width_ms // 2
-                yield batch.start + middle * MILLISECOND, status, many
+                begin = rollup.width_ms * place
+                middle = begin + rollup.width_ms // 2
+                # What is pruned has ended, most of it after its plan.
+                offset = min(middle, until) if begin <= until else middle
+                yield (offset - first) // _SLICE_MS, status, many
 
 
 def read_lateness(rows: QuerySet[Execution], scope: Scope, moment: datetime) -> Sketch:

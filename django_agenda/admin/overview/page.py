@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,25 +12,29 @@ from django.db import router
 from django.db.models import Count, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_agenda.admin import wording
+from django_agenda.admin import states, wording
+from django_agenda.admin.holds import hold_banners, read_holds
 from django_agenda.admin.numbers import Figure, Tile, within
 from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.strip import Strip
+from django_agenda.admin.units import MINUTES
+from django_agenda.admin.workers.hands import Hands, lost_words, words_of
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
-from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 from django_agenda.scheduling.health import Finding, Limits, examine
 
 from .batches import BatchRows, batch_tables
-from .errors import ErrorRows, read_errors, read_ignored
+from .errors import ErrorRows, read_closed, read_errors
 from .load import Load, peak_words, read_lateness, read_load
+from .repairs import Repairs
 from .schedules import ScheduleRows, silent_schedules
 from .scope import Scope, read_scope
 from .workers import WorkerRows, read_workers
@@ -37,6 +42,7 @@ from .workers import WorkerRows, read_workers
 if TYPE_CHECKING:
     from django_agenda.admin.read_only import ReadOnlyAdmin
 
+_ALWAYS = ("succeeded", "failed", "missed")
 _FIRST_CHECKS = ("database", "redis", "migrations", "workers")
 
 
@@ -50,7 +56,7 @@ class Page:
     sentence: str
     zone: str
     clock: str
-    warnings: list[str]
+    warnings: list[SafeString | str]
     tiles: list[Tile]
     strip: Strip | None
     is_capped: bool
@@ -70,18 +76,26 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     rows = seen_rows(site, request, Execution)
     scope = read_scope(seen_rows(site, request, Batch), moment)
     load = read_load(rows, scope, moment)
-    due, oldest, running = _at_work(rows, moment)
-    workers = read_workers(seen_rows(site, request, Worker), moment, admin.url_of)
+    due, oldest, claimed = _at_work(rows, moment)
+    workers = read_workers(seen_rows(site, request, Worker), claimed, moment, admin.url_of)
     is_new = not scope.batches and load.is_empty and not _has_history(rows)
-    ignored = read_ignored(rows, scope)
-    trouble, others = batch_tables(scope, moment, admin.url_of, ignored)
+    ignored = read_closed(rows, scope)
+    holds = read_holds(rows, until=moment)
+    no_broker = no_redis()
+    repairs = Repairs(admin=admin, request=request, has_redis=not no_broker)
+    trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds, repairs)
     sees_batches = admin.can_see(request, Batch)
     return Page(
-        sentence=_sentence(load, running, trouble),
+        sentence=_sentence(load, workers.hands, trouble),
         zone=timezone.get_current_timezone_name(),
         clock=wording.clock_time(moment, moment),
-        warnings=[*no_redis(), *nobody(workers.crew, due), *_struck()],
-        tiles=_tiles(load, rows, scope, moment, (due, oldest, running), workers),
+        warnings=[
+            *no_broker,
+            *nobody(workers.crew, due),
+            *workers.silent,
+            *hold_banners(admin, request, holds, moment),
+        ],
+        tiles=_tiles(load, rows, scope, moment, (due, oldest), workers),
         strip=None if load.is_empty else load.drawing(),
         is_capped=scope.more,
         trouble=trouble if sees_batches else None,
@@ -94,7 +108,9 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         )
         if admin.can_see(request, Schedule)
         else None,
-        errors=read_errors(rows, scope, moment) if admin.can_see(request, Execution) else None,
+        errors=read_errors(rows, scope, moment, repairs)
+        if admin.can_see(request, Execution)
+        else None,
         workers=workers if admin.can_see(request, Worker) else None,
         is_new=is_new,
         findings=_findings() if is_new else [],
@@ -109,14 +125,17 @@ def seen_rows(site: AdminSite, request: HttpRequest, model: type[Model]) -> Quer
     return rows.order_by()
 
 
-def _at_work(rows: QuerySet[Execution], moment: datetime) -> tuple[int, datetime | None, int]:
-    """Return how many are due and wait, since when, and how many run."""
+def _at_work(
+    rows: QuerySet[Execution], moment: datetime
+) -> tuple[int, datetime | None, dict[object, int]]:
+    """Return how many are due and wait, since when, and how many each worker has claimed."""
     live = rows.filter(finished_at=None)
     waiting = live.filter(status__in=Execution.WAITING, due_at__lte=moment, held_by="")
     found = waiting.aggregate(due=Count("pk"), oldest=Min("due_at"))
     # A statement of its own: in one with the other SQLite reads everything that waits.
-    running = live.filter(status=Execution.Status.RUNNING).count()
-    return found["due"], found["oldest"], running
+    running = live.filter(status=Execution.Status.RUNNING).order_by()
+    claimed = running.values_list("claimed_by").annotate(count=Count("*"))
+    return found["due"], found["oldest"], dict(claimed)
 
 
 def _has_history(rows: QuerySet[Execution]) -> bool:
@@ -128,10 +147,11 @@ def _findings() -> list[Finding]:
     return [one for one in found if one.check in _FIRST_CHECKS]
 
 
-def _sentence(load: Load, running: int, trouble: BatchRows) -> str:
+def _sentence(load: Load, hands: Hands, trouble: BatchRows) -> str:
     planned = sum(load.ahead)
     parts = [
-        _("%(count)s running") % {"count": wording.count(running)},
+        _("%(count)s running") % {"count": wording.count(hands.running)},
+        *([lost_words(hands.lost)] if hands.lost else []),
         _("%(count)s planned in the next hour") % {"count": wording.count(planned)},
     ]
     many = len(trouble.rows) + trouble.more
@@ -143,25 +163,15 @@ def _sentence(load: Load, running: int, trouble: BatchRows) -> str:
     return ", ".join(parts)
 
 
-def _struck() -> list[str]:
-    count = Strike.objects.count()
-    words = ngettext(
-        "%(count)s strike stands: what it matches is held",
-        "%(count)s strikes stand: what they match is held",
-        count,
-    )
-    return [words % {"count": wording.count(count)}] if count else []
-
-
 def _tiles(
     load: Load,
     rows: QuerySet[Execution],
     scope: Scope,
     moment: datetime,
-    at_work: tuple[int, datetime | None, int],
+    at_work: tuple[int, datetime | None],
     workers: WorkerRows,
 ) -> list[Tile]:
-    due, oldest, running = at_work
+    (due, oldest), hands = at_work, workers.hands
     late = read_lateness(rows, scope, moment)
     waited = "–" if oldest is None else wording.duration((moment - oldest) / MILLISECOND)
     return [
@@ -170,21 +180,21 @@ def _tiles(
             _("what waits although it is due, and what runs"),
             (_("due"), wording.count(due)),
             (_("oldest"), waited),
-            (_("running"), f"{wording.count(running)} / {wording.count(workers.crew.capacity)}"),
+            (_("running"), words_of(Hands(hands.running), workers.slots)),
+            *([(_("at hand"), wording.count(hands.at_hand))] if hands.at_hand else []),
+            *([(_("with lost workers"), wording.count(hands.lost))] if hands.lost else []),
         ),
         _tile(
             _("Last hour"),
             _("what was planned in it, and how it ended"),
-            (_("succeeded"), wording.count(load.behind("succeeded"))),
-            (_("failed"), wording.count(load.behind("failed"))),
-            (_("missed"), wording.count(load.behind("missed"))),
-            (_("rate"), wording.rate(load.ended, 3_600_000)),
+            *_behind(load),
+            (_("peak"), _a_minute(load.ended)),
         ),
         _tile(
             _("Next hour"),
             peak_words(load),
             (_("planned"), wording.count(sum(load.ahead))),
-            (_("peak"), f"{wording.count(max(load.ahead))} / min"),
+            (_("peak"), _a_minute(load.ahead)),
         ),
         _tile(
             _("Lateness, last 15 min"),
@@ -192,6 +202,21 @@ def _tiles(
             *((within(share), _duration(late.quantile(share / 100))) for share in (50, 95)),
         ),
     ]
+
+
+def _behind(load: Load) -> list[tuple[str, str]]:
+    """Return figures that add up to what was planned in the last hour."""
+    found = [(slug, load.behind(slug)) for slug in states.OUTCOMES if slug in Batch.ENDED]
+    shown = [
+        (str(states.OUTCOMES[slug].label), wording.count(many))
+        for slug, many in found
+        if many or slug in _ALWAYS
+    ]
+    return [*shown, *([(_("not ended yet"), wording.count(load.open))] if load.open else [])]
+
+
+def _a_minute(counts: Sequence[int]) -> str:
+    return f"{wording.count(max(counts))} / {MINUTES}"
 
 
 def _tile(title: str, hint: str, *figures: tuple[str, str]) -> Tile:

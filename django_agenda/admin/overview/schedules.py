@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import redaction, wording
+from django_agenda.admin.schedule_ticks import LATE_AFTER, overdue_words
 from django_agenda.models.schedule import Schedule
 
 SHOWN = 8
 _MORE = 91
-# A leader that has just died is followed by another one within this time.
-_LATE_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ def silent_schedules(
     rows: QuerySet[Schedule], moment: datetime, url_of: Callable[[Schedule], str], *, works: bool
 ) -> ScheduleRows:
     """Read them in one statement; `works` says whether any worker could have fired them."""
-    overdue = Q(next_at__lt=moment - _LATE_AFTER)
+    overdue = Q(next_at__lt=moment - LATE_AFTER)
     found = list(rows.filter(overdue, enabled=True).order_by("next_at", "pk")[: SHOWN + _MORE])
     shown = [
         ScheduleRow(
@@ -51,7 +50,7 @@ def silent_schedules(
             url=url_of(one),
             rule=one.describe(),
             since=wording.time_tag(one.next_at, moment, seconds=False),
-            distance=wording.distance(one.next_at or moment, moment),
+            distance=overdue_words(one, moment),
             why=_why(one, works=works),
         )
         for one in found[:SHOWN]

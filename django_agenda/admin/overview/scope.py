@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
+from django_agenda.admin.plan_end import Last, plan_end
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 
 DAY = timedelta(days=1)
 MOST = 500
@@ -41,8 +44,19 @@ def read_scope(rows: QuerySet[Batch], moment: datetime) -> Scope:
     """Read them in one statement, those that have not ended first."""
     current = rows.filter(Q(finished_at=None) | Q(finished_at__gte=moment - DAY))
     order = (F("finished_at").desc(nulls_first=True), "-pk")
-    found = list(current.order_by(*order)[: MOST + 1])
+    last = Execution.objects.filter(batch=OuterRef("pk")).order_by("-planned_offset_ms")
+    ends = {
+        f"last_{name}": Subquery(last.values(f"{name}_offset_ms")[:1])
+        for name in ("planned", "slot")
+    }
+    found = list(current.annotate(**ends).order_by(*order)[: MOST + 1])
     return Scope(batches=found[:MOST], more=len(found) > MOST)
+
+
+def end_of(batch: Any) -> datetime:
+    """Return until when a batch is planned, as far as the scope has read it."""
+    planned_ms = getattr(batch, "last_planned", None)
+    return plan_end(batch, None if planned_ms is None else Last(planned_ms, batch.last_slot))
 
 
 def planned_between(batches: Sequence[Batch], begin: datetime, end: datetime) -> Q:

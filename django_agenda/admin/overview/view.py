@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import router
 from django.db.models import Count, Max, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
@@ -17,6 +18,7 @@ from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
 from django_agenda.models.overview import Overview
 from django_agenda.models.schedule import Schedule
+from django_agenda.models.transactions import one_snapshot
 from django_agenda.models.worker import Worker
 
 from .page import overview_page, seen_rows
@@ -34,8 +36,10 @@ class OverviewAdmin(LivePageAdmin):
 
     def page_parts(self, request: HttpRequest) -> dict[str, Any]:
         """Return the load, what needs attention, and where more is to be seen."""
+        with one_snapshot(router.db_for_read(Batch)):
+            page = overview_page(self, request)
         return {
-            "page": overview_page(self, request),
+            "page": page,
             "batches_url": self.list_url(Batch),
             "executions_url": self.list_url(Execution),
             "workers_url": self.list_url(Worker),

@@ -55,26 +55,29 @@ def fix(form: PlanForm) -> Fixed:
     return Fixed(start=window.start, seed=seed)
 
 
-def sign(request: HttpRequest, fixed: Fixed) -> str:
-    """Return it as text that only this user can confirm, with these fields."""
-    value = [fixed.start.isoformat(), fixed.seed, _digest(request)]
+def sign(request: HttpRequest, form: PlanForm, fixed: Fixed) -> str:
+    """Return it as text that only this user can confirm, with these fields and their calls."""
+    value = [fixed.start.isoformat(), fixed.seed, _digest(request, form)]
     return signing.dumps(value, salt=_SALT)
 
 
-def read(request: HttpRequest) -> Fixed | None:
-    """Return what was previewed of these fields, or None when they were not, or long ago."""
+def read(request: HttpRequest, form: PlanForm) -> Fixed | None:
+    """Return what was previewed of these calls, or None when they were not, or long ago."""
     try:
         start, seed, digest = signing.loads(
             request.POST.get(FIELD, ""), salt=_SALT, max_age=VALID_FOR
         )
     except signing.BadSignature:
         return None
-    if digest != _digest(request):
+    if digest != _digest(request, form):
         return None
     return Fixed(start=datetime.fromisoformat(start).astimezone(UTC), seed=seed)
 
 
-def _digest(request: HttpRequest) -> str:
+def _digest(request: HttpRequest, form: PlanForm) -> str:
+    """Digest what was filled in, and what a source has given: that may be something else later."""
     filled: Mapping[str, Any] = request.POST
     values = [filled.get(name, "") for name in PlanForm.base_fields]
-    return blake2b(repr([request.user.pk, values]).encode(), digest_size=16).hexdigest()
+    given = form.calls if form.cleaned_data.get("source") else []
+    parts = [request.user.pk, values, [(call.args, call.kwargs) for call in given]]
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +18,7 @@ from django_agenda.tasks.registry import registered
 from django_agenda.tasks.task import Task
 
 from .lines import MOST_CALLS, read_count, read_lines
+from .sources import Source, read_source, sources
 
 _MOST_LETTERS = 1_000_000
 _STRATEGIES = (
@@ -31,8 +32,14 @@ _STRATEGIES = (
 class PlanForm(forms.Form):
     """Ask for a task, its calls and their window; once it is valid it has `calls`."""
 
+    source = forms.ChoiceField(
+        label=_("Calls from"),
+        required=False,
+        help_text=_("Instead of a task and its calls."),
+    )
     task = forms.CharField(
         label=_("Task"),
+        required=False,
         max_length=255,
         widget=forms.TextInput(attrs={"list": "ag-tasks", "autocomplete": "off"}),
     )
@@ -86,14 +93,26 @@ class PlanForm(forms.Form):
         label=_("Labels"), required=False, max_length=1000, help_text=_("With commas between.")
     )
 
-    def __init__(self, data: QueryDict | None = None) -> None:
+    def __init__(self, request: HttpRequest, data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id="ag-%s", label_suffix="")
+        self._request, self._sources = request, sources()
+        choices: Any = self.fields["source"]
+        choices.choices = [("", "–"), *((name, one.label) for name, one in self._sources.items())]
+        if not self._sources:
+            del self.fields["source"]
         zone = timezone.get_current_timezone_name()
         self.fields["start"].help_text = _("Empty: from now. Time zone: %(zone)s.") % {"zone": zone}
 
     def clean_task(self) -> Task[..., Any]:
         """Take only what is registered: other names may be functions that are no tasks."""
         name = self.cleaned_data["task"]
+        source = self._sources.get(self.cleaned_data.get("source", ""))
+        if source is not None:
+            if name not in ("", source.task.name):
+                raise ValidationError(_("The calls that are chosen above are of another task."))
+            return source.task
+        if not name:
+            raise ValidationError(self.fields["name"].error_messages["required"], code="required")
         found = registered().get(name)
         if found is None:
             raise ValidationError(_("No task is registered as %(name)s.") % {"name": name[:100]})
@@ -126,7 +145,8 @@ class PlanForm(forms.Form):
     @property
     def first_fields(self) -> list[forms.BoundField]:
         """Return the fields of the calls and of their window."""
-        return [self[name] for name in ("task", "lines", "count", "amount", "unit")]
+        names = ("source", "task", "lines", "count", "amount", "unit")
+        return [self[name] for name in names if name in self.fields]
 
     @property
     def other_fields(self) -> list[forms.BoundField]:
@@ -155,6 +175,10 @@ class PlanForm(forms.Form):
 
     def _read_calls(self, found: dict[str, Any]) -> None:
         lines, count = found.get("lines", ""), found.get("count")
+        source = self._sources.get(found.get("source", ""))
+        if source is not None:
+            self._read_source(found, source, is_alone=not lines and not count)
+            return
         if bool(lines) == bool(count):
             words = _("Give one of the two: calls, or how many.")
             self.add_error("lines", words)
@@ -166,3 +190,12 @@ class PlanForm(forms.Form):
                 found["calls"] = read_lines(found["task"], lines)
         except ValidationError as error:
             self.add_error("count" if count else "lines", error)
+
+    def _read_source(self, found: dict[str, Any], source: Source, *, is_alone: bool) -> None:
+        if not is_alone:
+            self.add_error("lines", _("The calls come from what is chosen above."))
+            return
+        try:
+            found["calls"] = read_source(source, self._request)
+        except ValidationError as error:
+            self.add_error("source", error)

@@ -55,14 +55,21 @@ def read_count(task: Task[..., Any], count: int) -> list[Call]:
     return [Call(task)] * count
 
 
-def _read(task: Task[..., Any], signature: inspect.Signature, line: str) -> Call:
-    found = decode(line)
-    if not isinstance(found, list | dict):
-        raise TypeError(_("a call is a JSON list or object"))
+def checked(
+    task: Task[..., Any], signature: inspect.Signature, found: list[Any] | dict[str, Any]
+) -> Call:
+    """Return a call with these arguments; raise TypeError or ValueError when they do not fit."""
     call = Call(task, found, {}) if isinstance(found, list) else Call(task, (), found)
     encode_arguments(call.args, call.kwargs, max_bytes=get_settings().MAX_PAYLOAD_BYTES)
     signature.bind(*call.args, **call.kwargs)
     return call
+
+
+def _read(task: Task[..., Any], signature: inspect.Signature, line: str) -> Call:
+    found = decode(line)
+    if not isinstance(found, list | dict):
+        raise TypeError(_("a call is a JSON list or object"))
+    return checked(task, signature, found)
 
 
 def _told(wrong: Sequence[tuple[int, str, Exception]]) -> list[str]:

@@ -41,12 +41,12 @@ def plan_view(admin: ActingAdmin, request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if request.method != "POST":
-        return _page(admin, request, PlanForm())
-    form = PlanForm(request.POST)
+        return _page(admin, request, PlanForm(request))
+    form = PlanForm(request, request.POST)
     if not form.is_valid():
         return _page(admin, request, form)
     is_confirmed = "confirm" in request.POST
-    seen = read(request) if is_confirmed else None
+    seen = read(request, form) if is_confirmed else None
     try:
         if seen is not None:
             return _scatter(admin, request, form, seen)
@@ -83,7 +83,7 @@ def _preview(
         left_out=left_out,
         doubts=doubts(plan, rows, batches, busiest, moment),
         is_stale=is_stale,
-        token=sign(request, fixed),
+        token=sign(request, form, fixed),
         many=len(plan.moments),
     )
 

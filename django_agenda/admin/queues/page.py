@@ -104,12 +104,12 @@ def _tiles(found: Survey) -> list[Tile]:
     return [
         Tile(
             title=_("Database"),
-            hint=_("what was asked for and has not started"),
+            hint=_("what was asked for and has not ended"),
             figures=[
                 Figure(name=_("due"), value=wording.count(found.due)),
                 Figure(name=_("oldest"), value=_seconds(found.oldest_due_s)),
                 Figure(name=_("held"), value=wording.count(found.held)),
-                Figure(name=_("running"), value=wording.count(found.running)),
+                Figure(name=_("claimed"), value=wording.count(found.running)),
             ],
         ),
         Tile(

@@ -9,14 +9,13 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_agenda.admin.acting import ASKING, ActingAdmin, may_do
 from django_agenda.admin.live_page import LivePageAdmin
+from django_agenda.admin.obstacles import redis_refusal
 from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.execution import Execution
 from django_agenda.models.queue import Queue
@@ -63,11 +62,7 @@ class QueueAdmin(LivePageAdmin, ActingAdmin):
         try:
             return ask_for_repair(self, request)
         except BrokerUnavailable as error:
-            words = _("Redis does not answer")
-            context = {**self.frame(request, words), "title": words, "error": str(error)}
-            context["back"] = self.page_url()
-            template = "admin/django_agenda/queues/unavailable.html"
-            return TemplateResponse(request, template, context, status=503)
+            return redis_refusal(self, request, str(error), self.page_url())
 
     def page_url(self) -> str:
         """Return the address of the page on this admin site."""

@@ -61,7 +61,7 @@ class Material:
     zooms: Sequence[Zoom] = ()
     now_ms: int | None = None
     end_ms: int | None = None
-    paused_ms: tuple[int, int] | None = None
+    paused_ms: Sequence[tuple[int, int]] = ()
     longest_lag_ms: int | None = None
     items: Sequence[Item] = ()
     dots: Sequence[tuple[int, str, int]] = ()
@@ -128,7 +128,7 @@ class Drawing:
     now_is_right: bool
     end: str
     outside: Band | None
-    paused: Band | None
+    pauses: list[Band]
     bars: Bars
     bars_bottom: str
     links: Sequence[Link]
@@ -187,7 +187,7 @@ def draw(material: Material) -> Drawing:
         now_is_right=axis.share(material.now_ms or 0) > _FLIPS_FROM,
         end=_where(axis, material.end_ms, only_inside=True),
         outside=_band(axis, material.end_ms, axis.hi_ms),
-        paused=_band(axis, *material.paused_ms) if material.paused_ms else None,
+        pauses=[band for pause in material.paused_ms if (band := _band(axis, *pause))],
         bars=bars,
         bars_bottom=number(bars_bottom),
         links=[_link(axis, material.edges, zoom) for zoom in material.zooms],

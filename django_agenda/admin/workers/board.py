@@ -16,6 +16,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.worker import Worker
 
 from .card import Card, Run, card_of, run_of
+from .hands import hands_of
 from .states import leader, recent_workers
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def read_board(admin: WorkerAdmin, request: HttpRequest, moment: datetime) -> Bo
 
 
 def _sentence(living: list[Worker], lost: list[Worker]) -> str:
-    busy, slots = sum(one.running for one in living), sum(one.concurrency for one in living)
+    busy = sum(hands_of(one.running, one.concurrency).running for one in living)
+    slots = sum(one.concurrency for one in living)
     alive = ngettext("%(count)s worker is alive", "%(count)s workers are alive", len(living))
     parts = [alive % {"count": wording.count(len(living))}]
     if living:

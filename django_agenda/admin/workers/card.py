@@ -17,6 +17,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.load import read_load
 from django_agenda.models.worker import Worker
 
+from .hands import Hands, hands_of, words_of
 from .states import state_of, wish_of
 
 
@@ -92,22 +93,25 @@ def is_other_version(worker: Worker) -> bool:
 
 def load_words(worker: Worker) -> str:
     """Return how many slots are busy of how many it has."""
-    running = worker.running if worker.status in Worker.LIVING else 0
-    return f"{wording.count(running)} / {wording.count(worker.concurrency)}"
+    return words_of(_hands(worker), worker.concurrency)
 
 
 def load_bar(worker: Worker) -> SafeString:
     """Draw that."""
-    running = worker.running if worker.status in Worker.LIVING else 0
-    share = {"running": min(running, worker.concurrency)}
+    share = {"running": _hands(worker).running}
     return charts.bar(share, worker.concurrency, load_words(worker))
+
+
+def _hands(worker: Worker) -> Hands:
+    return hands_of(worker.running if worker.status in Worker.LIVING else 0, worker.concurrency)
 
 
 def load_line(worker: Worker, moment: datetime) -> SafeString:
     """Draw how busy it was in the last quarter of an hour; one that has ended, before its end."""
     until = moment if worker.status in Worker.LIVING else worker.beat_at
     steps = read_load(worker.load, until)
-    busy = [None if step is None else step.busy for step in steps]
+    # What was at hand beyond the slots was in no slot.
+    busy = [None if step is None else min(step.busy, worker.concurrency) for step in steps]
     failed = [0 if step is None else step.failed for step in steps]
     known = [many for many in busy if many is not None]
     words = _("The last 15 minutes: on average %(busy)s of %(slots)s busy, %(failed)s failed") % {

@@ -53,6 +53,25 @@ VECTORS = (
     "\ufeff<b onclick=pwn()>\u2028",
 )
 
+# So that the longest of them fits into the usual 255 characters.
+PACKS = [VECTORS[first::8] for first in range(8)]
+HARMLESS = tuple(f"harmless{number}" for number in range(6))
+
+
+class Pack:
+    """Hold texts that are put onto the pages together."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self._turn = 0
+
+    def next(self) -> str:
+        """Return all of them as one text, which begins with another one each time."""
+        first = self._turn % len(self.words)
+        self._turn += 1
+        return " ".join(self.words[first:] + self.words[:first])
+
+
 QUERIES = (
     "from=&to=",
     "from=x&to=y",

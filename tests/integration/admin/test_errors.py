@@ -221,6 +221,20 @@ def test_the_fragment_is_the_page_without_its_frame(admin_client: Client) -> Non
     assert again.status_code in (200, 304)  # a tick may have passed
 
 
+def test_the_words_of_an_error_lead_to_its_latest_traceback(
+    admin_client: Client, client_for: ClientFor
+) -> None:
+    fail("no address", ago=timedelta(hours=2))
+    newest = fail("no address")
+    address = reverse("admin:django_agenda_execution_change", args=[newest.pk])
+
+    page, text = shown(admin_client)
+
+    assert page.rows[0].sample_url == address
+    assert f'<a href="{address}"><code>no address</code></a>' in text
+    assert address not in shown(client_for("view_errorgroup"))[1]
+
+
 def fill(total: int) -> None:
     Batch.objects.all().delete()
     flood(total // 2, scene=Scene(failing=0.3))

@@ -10,9 +10,12 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from django_agenda.admin.overview.load import read_load
 from django_agenda.admin.overview.page import Page
+from django_agenda.admin.overview.scope import read_scope
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution
+from django_agenda.conf import get_settings
+from django_agenda.models import Batch, Execution, Worker
 from django_agenda.scheduling.prune import Rules, prune
 from tests.factories import (
     CALM,
@@ -74,6 +77,63 @@ def test_the_load_is_the_sum_over_all_batches(admin_client: Client) -> None:
     assert {layer.slug for layer in page.strip.bars.layers} >= {"succeeded", "scheduled"}
 
 
+def test_the_sums_of_both_hours_are_those_of_the_rows(admin_client: Client) -> None:
+    moment = now()
+    rows = []
+    # One is small, one is not counted whole; what is due every 7 s lies across any slice.
+    for offset, total in ((11.2, 500), (3.7, 501), (0, 40)):
+        start = moment - timedelta(minutes=30, seconds=offset)
+        batch = BatchFactory.create(start=start, over=timedelta(hours=1), total=total)
+        for position in range(total):
+            due_at = start + timedelta(seconds=7 * position)
+            rows.append(ExecutionFactory.build(batch=batch, position=position, due_at=due_at))
+            rows[-1].planned_offset_ms = 7000 * position
+    near = [timedelta(seconds=seconds) for seconds in (-3599.5, -0.4, 0, 0.4, 0.9, 3590)]
+    rows += [ExecutionFactory.build(due_at=moment + distance) for distance in near]
+    Execution.objects.bulk_create(rows)
+    past = Execution.objects.filter(due_at__lte=moment)
+    past.update(status="succeeded", finished_at=moment)
+    for batch in Batch.objects.all():
+        batch.succeeded = past.filter(batch=batch).count()
+        batch.scheduled = batch.total - batch.succeeded
+        batch.finished_at = None if batch.scheduled else moment
+        batch.save()
+
+    scope = read_scope(Batch.objects.all(), moment)
+    load = read_load(Execution.objects.all(), scope, moment)
+
+    in_reach = Execution.objects.filter(due_at__lte=moment + timedelta(hours=1))
+    assert load.behind("succeeded") == in_reach.filter(status="succeeded").count()
+    assert sum(load.ahead) == in_reach.filter(status="scheduled").count()
+    assert load.open == 0
+
+
+def test_the_figures_of_the_last_hour_add_up_to_what_was_planned(admin_client: Client) -> None:
+    moment = now()
+    for status in ("scheduled", "cancelled", "failed", "running"):
+        ended = None if status in Execution.LIVE else moment
+        due_at = moment - timedelta(minutes=7)
+        ExecutionFactory.create(due_at=due_at, status=status, finished_at=ended)
+
+    figures = last_hour(shown(admin_client)[0])
+
+    assert figures == {
+        "succeeded": "0",
+        "cancelled": "1",
+        "missed": "0",
+        "failed": "1",
+        "not ended yet": "2",
+        "peak": "2 / min",
+    }
+
+
+def test_a_flood_is_not_spread_over_the_hour(admin_client: Client) -> None:
+    over = Scene(elapsed=600, outage=None, refused=0, failing=0, missing=0, cancelled=0)
+    flood(2000, over=timedelta(milliseconds=100), scene=over)
+
+    assert last_hour(shown(admin_client)[0])["peak"] == "2,000 / min"
+
+
 def test_single_executions_are_part_of_the_load(admin_client: Client) -> None:
     moment = now()
     ExecutionFactory.create_batch(3, due_at=moment + timedelta(minutes=30))
@@ -104,8 +164,8 @@ def test_what_waits_and_runs_is_counted(admin_client: Client) -> None:
     moment = now()
     ExecutionFactory.create(due_at=moment - timedelta(minutes=2))
     ExecutionFactory.create(due_at=moment - timedelta(minutes=9), held_by="paused")
-    ExecutionFactory.create(status="running", started_at=moment)
-    WorkerFactory.create(concurrency=8)
+    worker = WorkerFactory.create(concurrency=8)
+    ExecutionFactory.create(status="running", started_at=moment, claimed_by=worker.pk)
     WorkerFactory.create(concurrency=8, beat_at=moment - timedelta(hours=2))
 
     page, _text = shown(admin_client)
@@ -114,6 +174,52 @@ def test_what_waits_and_runs_is_counted(admin_client: Client) -> None:
     assert now_tile["due"] == "1"
     assert now_tile["oldest"].startswith("2 min")
     assert now_tile["running"] == "1 / 8"
+
+
+def hold(worker: Worker, many: int) -> None:
+    ExecutionFactory.create_batch(
+        many, status="running", claimed_by=worker.pk, started_at=now(), due_at=now()
+    )
+
+
+def now_figures(page: Page) -> dict[str, str]:
+    return {figure.name: figure.value for figure in page.tiles[0].figures[2:]}
+
+
+def test_what_is_claimed_beyond_the_slots_does_not_run(admin_client: Client) -> None:
+    hold(WorkerFactory.create(name="busy", concurrency=8, running=39), 39)
+    hold(WorkerFactory.create(name="calm", concurrency=8), 3)
+
+    page, text = shown(admin_client)
+
+    assert now_figures(page) == {"running": "11 / 16", "at hand": "31"}
+    assert page.sentence.startswith("11 running, ")
+    assert "8 / 8 + 31 at hand" in text
+    assert "39 / 8" not in text
+    assert "8 / 8 + 31 at hand" in admin_client.get("/admin/django_agenda/worker/").text
+
+
+def test_what_lost_workers_hold_does_not_run(admin_client: Client) -> None:
+    hold(WorkerFactory.create(beat_at=now() - timedelta(minutes=5)), 39)
+
+    page, text = shown(admin_client)
+
+    assert now_figures(page) == {"running": "0 / 0", "with lost workers": "39"}
+    assert page.sentence.startswith("0 running, 39 with lost workers, ")
+    assert "39 / 8" not in text
+
+
+def test_a_silent_worker_is_told_before_it_is_lost(admin_client: Client) -> None:
+    settings = get_settings()
+    silence = (2 * settings.HEARTBEAT + settings.WORKER_TTL) / 2
+    hold(WorkerFactory.create(name="kiwi", beat_at=now() - silence), 9)
+    WorkerFactory.create(name="plum")
+
+    page, _text = shown(admin_client)
+
+    words = "kiwi is silent and holds 9: they are begun again once it is lost"
+    assert page.warnings == [words]
+    assert now_figures(page)["running"] == "8 / 16"
 
 
 def trouble(page: Page) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -278,3 +279,34 @@ def test_text_of_others_is_never_markup(admin_client: Client) -> None:
         page = text_of(admin_client, address)
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+def test_an_execution_shows_the_frames_of_the_project_and_the_way_to_its_like(
+    admin_client: Client,
+) -> None:
+    failed = flood(300, seed=3, scene=Scene(failing=0.4)).executions.filter(status="failed")[0]
+    foreign = '  File "/usr/lib/python3.13/smtplib.py", line 877, in send\n    refuse()\n'
+    Execution.objects.filter(pk=failed.pk).update(
+        traceback=failed.traceback.replace("TimeoutError", f"{foreign}TimeoutError", 1)
+        if "TimeoutError" in failed.traceback
+        else failed.traceback + foreign
+    )
+
+    text = text_of(admin_client, page_of(failed))
+
+    assert "Traceback, your own code" in text
+    assert text.count("smtplib.py") == 1
+    errors = reverse("admin:django_agenda_errorgroup_changelist")
+    assert f'href="{errors}?error={failed.error_fingerprint}"' in text
+
+
+def test_a_project_adds_links_to_the_page_of_an_execution(
+    admin_client: Client, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "agenda").mkdir()
+    link = '<a href="https://logs.example.com/?id={{ execution.pk }}">Logs</a>'
+    (tmp_path / "agenda" / "execution_links.html").write_text(link)
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    execution = ExecutionFactory.create()
+
+    assert f"logs.example.com/?id={execution.pk}" in text_of(admin_client, page_of(execution))

@@ -45,7 +45,8 @@ def workers(count: int) -> None:
 @pytest.mark.parametrize(
     ("model", "make", "few", "many", "most"),
     [
-        ("batch", batches, 3, 30, 7),
+        # Three of them are for the drawings, the lateness, and who planned them.
+        ("batch", batches, 3, 30, 8),
         ("execution", executions, 10, 4000, 7),
         # Three of them are for the cards.
         ("worker", workers, 3, 60, 7),

@@ -11,7 +11,15 @@ from django_agenda.clock import now
 from django_agenda.models import Execution, Schedule
 from tests import tasks
 from tests.factories import ScheduleFactory
-from tests.integration.admin.actions.acting import asked, done, list_url, log_of, page_url
+from tests.integration.admin.actions.acting import (
+    action_url,
+    asked,
+    done,
+    list_url,
+    log_of,
+    message,
+    page_url,
+)
 from tests.integration.admin.actions.test_lists import chosen
 from tests.integration.admin.test_queries import statements
 
@@ -178,10 +186,10 @@ def test_the_list_draws_the_last_ticks_and_says_how_late_they_were(admin_client:
 
     page = text_of(admin_client, list_url(Schedule))
 
-    assert 'aria-label="Last ticks: 59 succeeded, 1 failed"' in page
+    assert 'aria-label="Last runs: 59 succeeded, 1 failed"' in page
     assert 'viewBox="0 0 60 ' in page
     assert "max 6.9 s" in page
-    assert "style=" not in page.partition("Last ticks")[2].partition("</svg>")[0]
+    assert "style=" not in page.partition("Last runs:")[2].partition("</svg>")[0]
 
 
 def test_a_run_by_hand_is_the_last_one_only_until_the_next_tick(admin_client: Client) -> None:
@@ -237,3 +245,42 @@ def test_what_is_not_there_cannot_be_duplicated(
     address = list_url(Schedule) + "add/"
 
     assert admin_client.get(address, {"like": key}).status_code == status
+
+
+def test_missed_ticks_and_priority_are_told(admin_client: Client) -> None:
+    ScheduleFactory.create(misfire="skip", priority=7)
+
+    page = text_of(admin_client, list_url(Schedule))
+
+    assert f"Missed ticks: {Schedule.Misfire.SKIP.label}" in page
+    assert "Priority: 7" in page
+
+
+def test_a_schedule_is_deleted_and_its_runs_stay(admin_client: Client) -> None:
+    schedule = ScheduleFactory.create()
+    run = run_of(schedule, "succeeded")
+    waiting = run_of(schedule, "scheduled", tick_at=now() + HOUR)
+    assert "cannot be taken back" in asked(admin_client, schedule, "delete")
+
+    response = admin_client.post(action_url(schedule, "delete"), {"reason": "no longer wanted"})
+
+    assert response["Location"] == list_url(Schedule)
+    assert message(response) == "Deleted 1 schedule."
+    assert not Schedule.objects.filter(pk=schedule.pk).exists()
+    assert Execution.objects.get(pk=run.pk).schedule_id is None
+    assert Execution.objects.get(pk=waiting.pk).status == "cancelled"
+    assert log_of(schedule) == ["Deleted 1 schedule. Reason: no longer wanted"]
+
+
+def test_what_code_declares_is_not_deleted(admin_client: Client) -> None:
+    declared = ScheduleFactory.create(is_declared=True)
+    mine, gone = ScheduleFactory.create_batch(2)
+    gone.is_declared, gone.enabled, gone.disabled_by = True, False, Schedule.NOT_DECLARED
+    gone.save()
+    assert "/do/delete/" not in text_of(admin_client, page_url(declared))
+    assert "/do/delete/" in text_of(admin_client, page_url(gone))
+
+    response = chosen(admin_client, [declared, mine, gone], "delete", confirmed="yes")
+
+    assert message(response) == "Deleted 2 schedules; skipped 1: enabled."
+    assert list(Schedule.objects.all()) == [declared]

@@ -128,7 +128,9 @@ def test_pages_tell_what_is_held(admin_client: Client) -> None:
     row = batch.executions.get(position=0)
 
     assert "Held by the strike: add where a == 7." in text_of(admin_client.get(page_url(row)))
-    assert "<dt>Held by strikes</dt><dd>1</dd>" in text_of(admin_client.get(page_url(batch)))
+    page = text_of(admin_client.get(page_url(batch)))
+    assert f"?held_by=strike+{one.pk}&amp;batch__id__exact={batch.pk}" in page
+    assert "Struck: add where a == 7; 1 is held" in page
     page = text_of(admin_client.get(page_url(one)))
     assert "It holds 1 execution." in page
     listed = admin_client.get(list_url(Execution), {"held_by": one.held_by})
@@ -140,7 +142,7 @@ def test_pages_tell_what_is_held(admin_client: Client) -> None:
 
 def test_the_overview_warns_as_long_as_a_strike_stands(admin_client: Client) -> None:
     overview = reverse("admin:django_agenda_overview_changelist")
-    words = "1 strike stands: what it matches is held"
+    words = "Struck: add; 0 are held"
     schedule(tasks.plain, after=3600)()
     assert words not in text_of(admin_client.get(overview))
     strike(tasks.add)

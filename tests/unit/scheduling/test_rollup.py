@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from django_agenda.scheduling.rollup import MOST_FAILURES, SLICES, Member, Rollup
 
 HOUR = timedelta(hours=1)
+START = datetime(2026, 11, 21, 13, tzinfo=UTC)
 HOUR_MS = 3_600_000
 
 
@@ -40,7 +41,7 @@ def failure(mark: int, **fields: object) -> Member:
 def rolled(*rows: Member) -> Rollup:
     rollup = Rollup.of(HOUR, "")
     for row in rows:
-        rollup.add(row)
+        rollup.add(row, START)
     return rollup
 
 
@@ -60,7 +61,7 @@ def test_in_parts_it_is_the_same_as_at_once() -> None:
     in_parts = Rollup.of(HOUR, "")
     for row in rows:
         in_parts = Rollup.of(HOUR, in_parts.text())
-        in_parts.add(row)
+        in_parts.add(row, START)
 
     assert in_parts == rolled(*rows)
 
@@ -113,7 +114,7 @@ def test_the_worst_case_is_still_small() -> None:
 
 def test_a_short_window_has_slices_too() -> None:
     rollup = Rollup.of(timedelta(milliseconds=1), "")
-    rollup.add(member(planned_offset_ms=1))
+    rollup.add(member(planned_offset_ms=1), START)
 
     assert rollup.width_ms == 1
     assert rollup.counts["succeeded"] == {1: 1}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from django_agenda.tasks.secrets import HIDDEN, secrets_of, without
+from django_agenda.checks import check_settings
+from django_agenda.tasks.secrets import HIDDEN, is_secret, secrets_of, without
 from django_agenda.tasks.task import Task
 
 
@@ -43,3 +44,41 @@ def test_the_longer_one_is_hidden_wholly() -> None:
     secrets = secrets_of(PAY, ("x", "secret-1"), {"token": "secret-1-and-more"})
 
     assert without("secret-1-and-more", secrets) == HIDDEN
+
+
+def is_personal(name: str) -> bool:
+    """Stand for the function of a project."""
+    if name == "bang":
+        raise LookupError(name)
+    return name.startswith("tax_")
+
+
+@pytest.mark.parametrize(
+    ("name", "hides"), [("tax_number", True), ("password", True), ("colour", False), ("bang", True)]
+)
+def test_a_project_says_what_else_is_secret(settings: Any, name: str, hides: bool) -> None:
+    settings.DJANGO_AGENDA = {"REDACT": f"{__name__}.is_personal"}
+
+    assert is_secret(name) is hides
+
+
+def test_what_is_secret_by_the_project_leaves_no_text(settings: Any) -> None:
+    settings.DJANGO_AGENDA = {"REDACT": f"{__name__}.is_personal"}
+
+    assert secrets_of(PAY, ("street 5678", None), {"more": {"tax_id": "12345678"}}) == ["12345678"]
+
+
+@pytest.mark.parametrize("path", ["nowhere.is_secret", f"{__name__}.HIDDEN", "is_secret"])
+def test_everything_is_secret_when_the_project_cannot_be_asked(settings: Any, path: str) -> None:
+    settings.DJANGO_AGENDA = {"REDACT": path}
+
+    assert is_secret("colour")
+    found = [one for one in check_settings(None) if one.id == "django_agenda.E004"]
+    assert len(found) == 1
+    assert repr(path) in found[0].msg
+
+
+def test_a_function_that_can_be_asked_is_no_problem(settings: Any) -> None:
+    settings.DJANGO_AGENDA = {"REDACT": f"{__name__}.is_personal"}
+
+    assert not [one for one in check_settings(None) if one.id == "django_agenda.E004"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 
 from django_agenda.clock import now
@@ -12,7 +13,7 @@ from django_agenda.models import Batch, Execution
 from tests import sound
 from tests.conftest import RedisServer
 
-from .acting import asked, broken, done, ended, log_of, one, page_url, to_come
+from .acting import action_url, asked, broken, done, ended, list_url, log_of, one, page_url, to_come
 
 
 def counts(batch: Batch) -> Counter[str]:
@@ -58,8 +59,32 @@ def test_the_rest_can_be_enqueued_at_once(admin_client: Client) -> None:
     assert all(row.due_at <= now() for row in batch.executions.filter(position__gte=90))
 
 
-def test_what_redis_refuses_again_is_told(admin_client: Client, redis_server: RedisServer) -> None:
+def test_nothing_is_enqueued_while_redis_does_not_answer(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
     batch = broken()
+    redis_server.kill()
+    before = list(batch.executions.values_list("due_at", "status"))
+    ticked = {"action": "enqueue", "_selected_action": [batch.pk]}
+
+    for answer in (
+        admin_client.get(action_url(batch, "enqueue")),
+        admin_client.post(action_url(batch, "enqueue"), {"which": "all"}),
+        admin_client.post(list_url(Batch), ticked),
+    ):
+        assert answer.status_code == 503
+        assert "Redis does not answer" in answer.content.decode()
+
+    assert not log_of(batch)
+    assert list(batch.executions.values_list("due_at", "status")) == before
+
+
+def test_what_redis_refuses_again_is_told(
+    admin_client: Client, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = broken()
+    # It dies after it was asked for.
+    monkeypatch.setattr("django_agenda.admin.acting.redis_error", lambda: "")
     redis_server.kill()
 
     answer = done(admin_client, batch, "enqueue", which="overdue", seen=batch.pending)

@@ -14,6 +14,7 @@ from django_agenda.clock import now
 from django_agenda.models import ErrorGroup, Execution, Operation
 from tests.conftest import RedisServer
 from tests.factories import ExecutionFactory
+from tests.integration.admin.conftest import ClientFor
 
 from .acting import broken, log_of, message, one
 from .test_operations import carried_out
@@ -36,6 +37,36 @@ def post(client: Client, fingerprint: str, slug: str, **fields: Any) -> str:
     assert response.status_code == 302, response.content.decode()
     assert response["Location"] == LIST
     return message(response)
+
+
+def test_what_redis_refused_is_enqueued_over_all_batches(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    batches = [broken(200), broken(200)]
+    refused = Execution.objects.filter(status="pending")
+    kind, many = refused[0].error_fingerprint, refused.count()
+    assert address(kind, "enqueue") in admin_client.get(LIST).content.decode()
+    page = admin_client.get(address(kind, "enqueue")).content.decode()
+    assert f"Enqueue {many} executions" in page
+
+    told = post(admin_client, kind, "enqueue", seen=many, which="overdue", reason="It is back")
+
+    assert told == f"Enqueued {many} executions."
+    assert not refused.exists()
+    for batch in batches:
+        assert [told in entry and "It is back" in entry for entry in log_of(batch)] == [True]
+    assert address(kind, "enqueue") not in admin_client.get(LIST).content.decode()
+
+
+def test_batches_are_enqueued_by_who_may_see_them(
+    client_for: ClientFor, redis_server: RedisServer
+) -> None:
+    broken(200)
+    kind = Execution.objects.filter(status="pending")[0].error_fingerprint
+    client = client_for("view_errorgroup", "add_batch")
+
+    assert client.get(address(kind, "enqueue")).status_code == 403
+    assert address(kind, "enqueue") not in client.get(LIST).content.decode()
 
 
 def test_what_waits_is_offered_to_be_cancelled_only_if_something_waits_and_by_its_task(

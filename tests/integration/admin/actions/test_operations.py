@@ -425,3 +425,32 @@ def test_many_workers_are_asked_within_the_request(admin_client: Client) -> None
 
     assert Worker.objects.filter(requested="quiet").count() == 12
     assert not Operation.objects.exists()
+
+
+def test_an_operation_that_redis_refused_says_so_and_is_not_green(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    batch = flood(200, scene=Scene(outage=None, refused=0.4))
+    operation = begun(admin_client, batch, "enqueue", which="overdue")
+    redis_server.kill()
+
+    operation = carried_out(operation)
+
+    assert counts(operation) == (batch.pending, 0, 0, batch.pending)
+    assert "Connect" in operation.error
+    page = admin_client.get(page_url(operation)).content.decode()
+    assert "finished, all were refused" in page
+    assert "Refused:" in page
+    assert "ag-badge ag-s-succeeded" not in page
+
+
+def test_an_operation_that_found_nothing_to_do_is_not_green(admin_client: Client) -> None:
+    batch = flood(35, scene=FAILED)
+    operation = begun(admin_client, batch, "retry")
+    batch.retry_failed()
+
+    operation = carried_out(operation)
+
+    assert counts(operation) == (35, 0, 35, 0)
+    page = admin_client.get(page_url(operation)).content.decode()
+    assert "finished, nothing was done" in page

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import ADDITION, LogEntry
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
 from django_agenda import pause_queue, resume_queue
-from django_agenda.admin.plan import fixed
+from django_agenda.admin import arguments_for
+from django_agenda.admin.plan import fixed, sources
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
 from tests.conftest import RedisServer
@@ -375,3 +378,77 @@ def test_the_largest_plan_is_scattered(admin_client: Client) -> None:
 
     assert response.status_code == 302
     assert Execution.objects.count() == 10_000
+
+
+@pytest.fixture
+def offered() -> Iterator[list[Any]]:
+    """Offer a source, and return what it will give."""
+    given: list[Any] = [(1, 2), {"a": 3, "b": 4}]
+
+    @arguments_for("tests.tasks.add", "Pairs that wait")
+    def pairs(request: HttpRequest) -> list[Any]:
+        assert request.user.is_authenticated
+        return given
+
+    yield given
+    sources._sources.clear()
+
+
+SOURCE = "tests.integration.admin.actions.test_plan.offered.<locals>.pairs"
+FROM_SOURCE = {"source": SOURCE, "task": "", "lines": ""}
+
+
+def test_a_project_offers_calls_by_name(admin_client: Client, offered: list[Any]) -> None:
+    assert "Pairs that wait" in admin_client.get(ADD).content.decode()
+    seen = preview(admin_client, **FROM_SOURCE)
+    assert seen.context["preview"].many == 2
+
+    assert confirm(admin_client, token_of(seen), **FROM_SOURCE).status_code == 302
+
+    rows = Batch.objects.get().executions.order_by("position")
+    assert [(row.task_name, row.args, row.kwargs) for row in rows] == [
+        ("tests.tasks.add", [1, 2], {}),
+        ("tests.tasks.add", [], {"a": 3, "b": 4}),
+    ]
+
+
+def test_what_a_source_gives_by_then_is_previewed_again(
+    admin_client: Client, offered: list[Any]
+) -> None:
+    seen = preview(admin_client, **FROM_SOURCE)
+    offered[0] = (5, 6)
+
+    again = confirm(admin_client, token_of(seen), **FROM_SOURCE)
+
+    assert again.context["preview"].is_stale
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "fields", "name", "words"),
+    [
+        ([], {}, "source", "nothing to call"),
+        ([(1, 2)] * 10_001, {}, "source", "more than the 10000"),
+        ([(1, 2), (1,)], {}, "source", "Call 2: missing a required argument"),
+        ([object()], {}, "source", "Call 1: "),
+        ([(1, 2)], {"task": "tests.tasks.echo"}, "task", "another task"),
+        ([(1, 2)], {"lines": "[1, 2]"}, "lines", "chosen above"),
+        ([(1, 2)], {"count": "2"}, "lines", "chosen above"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_said(
+    admin_client: Client,
+    offered: list[Any],
+    given: list[Any],
+    fields: dict[str, str],
+    name: str,
+    words: str,
+) -> None:
+    offered[:] = given
+
+    assert words in str(errors(admin_client, **{**FROM_SOURCE, **fields})[name])
+
+
+def test_without_an_offer_there_is_nothing_to_choose(admin_client: Client) -> None:
+    assert "source" not in admin_client.get(ADD).context["form"].fields
+    assert "task" in errors(admin_client, **FROM_SOURCE)
