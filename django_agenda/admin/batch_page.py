@@ -27,7 +27,16 @@ from .batch_operations import OperationRow, operation_rows
 from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
-from .holds import NO_HOLDS, QUEUE_PAUSED, Holds, held_url, hold_banners, linked, read_holds
+from .holds import (
+    NO_HOLDS,
+    QUEUE_PAUSED,
+    Holds,
+    held_url,
+    hold_banners,
+    linked,
+    read_holds,
+    struck_words,
+)
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
 from .plan_end import plan_end, read_last
@@ -59,6 +68,7 @@ class Page:
     state: State
     flags: list[State]
     obstacles: list[SafeString | str]
+    held: str
     facts: list[tuple[str, SafeString | str]]
     scheduling: outcome.Stage
     running: outcome.Stage
@@ -126,13 +136,14 @@ def batch_page(
             *nobody(crew),
             *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
+        held=struck_words(holds.struck),
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
             *_struck(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
-        running=outcome.running(batch, links.filter, status),
+        running=outcome.running(batch, links.filter, status, holds.struck),
         refusal=_refusal(batch),
         refusal_error=redaction.text(batch.enqueue_error),
         refused_at=wording.time_tag(batch.enqueue_failed_at, moment, exact=True),
