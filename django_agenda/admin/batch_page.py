@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,11 +22,21 @@ from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_definition import definition
 from .batch_failures import FailureRow, failure_rows
+from .batch_links import Links
 from .batch_operations import OperationRow, operation_rows
 from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
 from .execution_table import Table, read_table
-from .holds import NO_HOLDS, QUEUE_PAUSED, Holds, held_url, hold_banners, linked, read_holds
+from .holds import (
+    NO_HOLDS,
+    QUEUE_PAUSED,
+    Holds,
+    held_url,
+    hold_banners,
+    linked,
+    read_holds,
+    struck_words,
+)
 from .lost import batch_words
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
@@ -61,6 +70,7 @@ class Page:
     state: State
     flags: list[State]
     obstacles: list[SafeString | str]
+    held: str
     facts: list[tuple[str, SafeString | str]]
     scheduling: outcome.Stage
     running: outcome.Stage
@@ -70,6 +80,7 @@ class Page:
     timeline: Timeline
     span_words: str
     zone: str
+    zone_offset: str
     steps: list[Step]
     status: str
     status_label: str
@@ -129,6 +140,7 @@ def batch_page(
             *nobody(crew),
             *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
+        held=struck_words(holds.struck),
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
@@ -136,13 +148,14 @@ def batch_page(
             *_struck(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
-        running=outcome.running(batch, links.filter, status),
+        running=outcome.running(batch, links.filter, status, holds.struck),
         refusal=_refusal(batch),
         refusal_error=redaction.text(batch.enqueue_error),
         refused_at=wording.time_tag(batch.enqueue_failed_at, moment, exact=True),
         timeline=timeline,
         span_words=_span_words(batch, timeline),
         zone=timezone.get_current_timezone_name(),
+        zone_offset=_offset(batch, span),
         steps=[*_steps(span, whole, subject.now_ms, links), *_failures_only(batch, links)],
         status=status,
         status_label=str(states.OUTCOMES[status].label) if status else "",
@@ -159,34 +172,6 @@ def batch_page(
         deeds=done,
         operations=operation_rows(admin, operations, moment),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Write links to this page that keep what they do not change."""
-
-    status: str
-    span: Span
-
-    def zoom(self, span: Span) -> str:
-        """Return the link to another span."""
-        return self._link(span, self.status)
-
-    def filter(self, status: str) -> str:
-        """Return the link to another status; an empty one means all."""
-        return f"{self._link(self.span, status)}#timeline"
-
-    def after(self, place: str) -> str:
-        """Return the link to the next rows of the table."""
-        return f"{self._link(self.span, self.status, after=place)}#executions"
-
-    def _link(self, span: Span, status: str, **more: str) -> str:
-        query: dict[str, Any] = {}
-        if not span.whole:
-            query = {"from": span.lo_ms, "to": span.hi_ms}
-        if status:
-            query["status"] = status
-        return f"?{urlencode(query | more)}"
 
 
 def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, SafeString | str]]:
@@ -246,8 +231,10 @@ def _span_words(batch: Batch, timeline: Timeline) -> str:
     begin = (batch.start + lo * MILLISECOND).astimezone(zone)
     end = (batch.start + hi * MILLISECOND).astimezone(zone)
     exact = "H:i:s" if hi - lo < 600_000 or begin.second or end.second else "H:i"
-    first = format_date(begin, f"D j M Y, {exact}")
-    last = format_date(end, exact if begin.date() == end.date() else f"D j M, {exact}")
+    first, last = (format_date(moment, exact) for moment in (begin, end))
+    first = f"{format_date(begin, wording.full_date())}, {first}"
+    if begin.date() != end.date():
+        last = f"{format_date(end, wording.short_date())}, {last}"
     if hi - lo < 1000:
         first, last = (
             f"{words}.{moment.microsecond // 1000:03d}"
@@ -260,6 +247,14 @@ def _failures_only(batch: Batch, links: Links) -> list[Step]:
     if not batch.failed or links.status == "failed":
         return []
     return [Step(label=_("Failures only"), url=links.filter("failed"))]
+
+
+def _offset(batch: Batch, span: Span) -> str:
+    """Say how far the clock of the timeline is from UTC, at its two ends: it may be changed."""
+    zone = timezone.get_current_timezone()
+    ends = (batch.start + offset * MILLISECOND for offset in (span.lo_ms, span.hi_ms))
+    found = dict.fromkeys(format_date(end.astimezone(zone), "O") for end in ends)
+    return " – ".join(f"UTC{offset}" for offset in found)
 
 
 def _between(lo_ms: int, hi_ms: int, whole: Span) -> Span:

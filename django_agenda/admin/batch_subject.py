@@ -52,6 +52,24 @@ class Subject:
         return (self.now - self.batch.start) // MILLISECOND
 
     @property
+    def pauses(self) -> list[tuple[int, int]]:
+        """Return from when to when it was paused, as far as what people did to it still tells."""
+        found: list[tuple[int, int]] = []
+        until: datetime | None = None
+        for deed in self.deeds:  # the newest first
+            if deed.is_resume:
+                until = deed.at
+            elif deed.is_pause and until is not None:
+                found.append((self._offset_ms(deed.at), self._offset_ms(until)))
+                until = None
+        if self.batch.paused_at and not self.batch.is_finished:
+            found.append((self._offset_ms(self.batch.paused_at), self.now_ms))
+        return found
+
+    def _offset_ms(self, moment: datetime) -> int:
+        return (moment - self.batch.start) // MILLISECOND
+
+    @property
     def grid(self) -> Grid:
         """Return the slices of the span; of what has ended none lies before or after now."""
         now_ms = None if self.batch.is_finished else self.now_ms

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -128,27 +127,10 @@ def _frame(subject: Subject, shown: Histogram, detail: Detail) -> Material:
         zooms=_zooms(subject, shown),
         now_ms=subject.now_ms,
         end_ms=-(-((subject.end or batch.end) - batch.start) // MILLISECOND),
-        paused_ms=_pauses(subject),
+        paused_ms=subject.pauses,
         capacity=subject.capacity,
         marks=_marks(subject),
     )
-
-
-def _pauses(subject: Subject) -> list[tuple[int, int]]:
-    """Return from when to when it was paused, as far as what people did to it still tells."""
-    batch = subject.batch
-    found: list[tuple[int, int]] = []
-    until: datetime | None = None
-    for deed in subject.deeds:  # the newest first
-        if deed.is_resume:
-            until = deed.at
-        elif deed.is_pause and until is not None:
-            begin, end = ((at - batch.start) // MILLISECOND for at in (deed.at, until))
-            found.append((begin, end))
-            until = None
-    if batch.paused_at and not batch.is_finished:
-        found.append(((batch.paused_at - batch.start) // MILLISECOND, subject.now_ms))
-    return found
 
 
 def _marks(subject: Subject) -> list[tuple[int, str]]:

@@ -124,13 +124,13 @@ class ExecutionAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("execution"))
     def label(self, execution: Execution) -> SafeString:
-        """Return its key, or the end of its id, above its task."""
+        """Return its key above its task, or its task above the end of its id."""
+        task = wording.short_task(execution.task_name)
         return format_html(
-            '<span class="ag-name{}">{}</span><span class="ag-sub" title="{}">{}</span>',
-            "" if execution.key else " ag-nowrap",
-            execution.key or f"…{str(execution.pk)[-12:]}",
+            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{}</span>',
+            execution.key or task,
             execution.task_name,
-            wording.short_task(execution.task_name),
+            task if execution.key else wording.short_id(execution.pk),
         )
 
     @admin.display(description=gettext_lazy("state"))

@@ -129,6 +129,12 @@ def resume_queue_button(admin: ReadOnlyAdmin, request: HttpRequest, name: str) -
     return [Button(label=label, url=queues.action_url(Queue(pk=name), RESUME), is_repair=True)]
 
 
+def struck_words(count: int) -> str:
+    """Say how many are held by strikes, if any."""
+    words = ngettext("%(count)s held by strikes", "%(count)s held by strikes", count)
+    return words % {"count": wording.count(count)} if count else ""
+
+
 def held_url(admin: ReadOnlyAdmin, request: HttpRequest, held_by: str) -> str:
     """Return the list of what is held for one reason, for those who may see it."""
     if not admin.can_see(request, Execution):

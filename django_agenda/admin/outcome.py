@@ -99,10 +99,16 @@ def _at_most(most: int, counts: dict[str, int]) -> dict[str, int]:
     return counts
 
 
-def running(batch: Batch, url: Callable[[str], str], chosen: str) -> Stage:
-    """Return the second stage; its outcomes are links that filter the page."""
+def running(batch: Batch, url: Callable[[str], str], chosen: str, struck: int = 0) -> Stage:
+    """Return the second stage; its outcomes are links that filter the page.
+
+    `struck` is how many of what is scheduled strikes hold: these are told apart.
+    """
     counts = {slug: getattr(batch, slug) for slug in _RUN}
-    words = {slug: str(OUTCOMES[slug].label) for slug in _RUN}
+    words = {slug: str(OUTCOMES[slug].label) for slug in _RUN} | {"paused": str(HELD.label)}
+    if struck:
+        counts["paused"] = min(struck, counts["scheduled"])
+        counts["scheduled"] -= counts["paused"]
     return _stage(_("Running"), batch, counts, words, url, chosen)
 
 
@@ -120,7 +126,7 @@ def _stage(
             label=words[slug],
             count=wording.count(many),
             percent=wording.percent(many, batch.total),
-            url=url("" if slug == chosen else slug) if url else "",
+            url=url("" if slug == chosen else slug) if url and slug in OUTCOMES else "",
             is_chosen=slug == chosen,
         )
         for slug, many in counts.items()

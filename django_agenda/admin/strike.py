@@ -33,10 +33,11 @@ from .actions.buttons import Button
 from .actions.forms import SpanWish
 from .actions.history import deeds, write_down_on
 from .actions.offer import confirm
-from .holds import held_url
+from .actions.overdue import flood_words
+from .holds import held_url, linked
 from .paging import LeanList
 from .read_only import ReadOnlyAdmin
-from .strike_form import StrikeForm
+from .strike_form import EmptyWish, StrikeForm
 
 FORM_TEMPLATE = "admin/django_agenda/strike/form.html"
 _ask = [csrf_protect, require_http_methods(["GET", "HEAD", "POST"])]
@@ -55,6 +56,7 @@ class StrikeList(LeanList):
         counts = dict(found)
         for strike in self.result_list:
             strike.held_count = counts.get(strike.held_by, 0)
+            strike.held_url = held_url(self.model_admin, request, strike.held_by)  # type: ignore[arg-type]
 
 
 @admin.register(Strike)
@@ -96,13 +98,17 @@ class StrikeAdmin(ReadOnlyAdmin):
         if not (self.has_add_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         form = StrikeForm(request.POST if request.method == "POST" else None)
-        made = None
         if request.method == "POST" and form.is_valid():
-            made = form.save(request.user.get_username()[:255])
-        if made is not None:
-            return self._added(request, *made)
+            if request.POST.get("confirmed") != "yes":
+                held = form.preview()
+                if held is not None:
+                    return self._ask_to_strike(request, *held)
+            else:
+                made = form.save(request.user.get_username()[:255])
+                if made is not None:
+                    return self._added(request, *made)
         title = _("Add a strike")
-        context = {**self.frame(request, title), "original": None, "title": title, "form": form}
+        context = {**self.frame(request, title), "title": title, "form": form}
         context["back"] = self.list_url(Strike)
         return TemplateResponse(request, FORM_TEMPLATE, context)
 
@@ -150,24 +156,49 @@ class StrikeAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=gettext_lazy("holds"))
-    def holds(self, strike: Strike) -> str:
-        """Return how many it holds."""
-        return wording.count(getattr(strike, "held_count", 0))
+    def holds(self, strike: Strike) -> SafeString | str:
+        """Return how many it holds, as a link to them."""
+        count = getattr(strike, "held_count", 0)
+        url = getattr(strike, "held_url", "") if count else ""
+        return linked(wording.count(count), url)
 
     @admin.display(description=gettext_lazy("created"))
     def when(self, strike: Strike) -> SafeString | str:
         """Return since when it stands."""
         return wording.time_tag(strike.created_at, now())
 
+    def _ask_to_strike(self, request: HttpRequest, held: int, is_all: bool) -> HttpResponse:
+        given = [(name, request.POST.get(name, "")) for name in StrikeForm.field_order]
+        count = wording.count(held) if is_all else _("at least %s") % wording.count(held)
+        shown = [(name, value) for name, value in given if value]
+        labels = StrikeForm.base_fields
+        return confirm(
+            self,
+            request,
+            _("Strike"),
+            EmptyWish(),
+            effect=_(
+                "From now on nothing that matches is started: it is held until the strike is"
+                " restored. What runs already runs to its end."
+            ),
+            numbers=[
+                *((labels[name].label, value) for name, value in shown),
+                (_("wait now, and are held as they come due"), count),
+            ],
+            hidden=[*given, ("confirmed", "yes")],
+            has_work=True,
+            back=self.list_url(Strike),
+        )
+
     def _added(self, request: HttpRequest, strike: Strike, is_new: bool) -> HttpResponse:
         if is_new:
             user_id: Any = request.user.pk
             said = f"Struck. Reason: {strike.reason}" if strike.reason else "Struck."
             LogEntry.objects.log_actions(user_id, [strike], ADDITION, said)
-            words = _("Struck: %(words)s.") % {"words": strike.describe()}
+            words = _("Strike added: %(words)s.") % {"words": strike.describe()}
             self.message_user(request, words, messages.SUCCESS)
         else:
-            words = _("This is struck already.")
+            words = _("This strike stands already.")
             self.message_user(request, words, messages.WARNING)
         return HttpResponseRedirect(self.url_of(strike))
 
@@ -189,6 +220,7 @@ class StrikeAdmin(ReadOnlyAdmin):
             ),
             seen=count,
             numbers=[(_("held"), wording.count(count)), (_("of them due"), wording.count(due))],
+            hint=flood_words(due),
             has_work=True,
             back=self.url_of(row),
         )

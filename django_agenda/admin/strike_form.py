@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,13 +13,19 @@ from django.utils.translation import gettext_lazy as _
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.strike import Strike
 from django_agenda.policies.condition import OPERATORS
-from django_agenda.scheduling.strike import find_or_strike
+from django_agenda.scheduling.strike import count_matching, find_or_strike
 from django_agenda.tasks.payload import decode
 from django_agenda.tasks.registry import registered
 
 from .actions.forms import Wish
 
+R = TypeVar("R")
+
 _QUOTED = re.compile(r"'(\w+)'")
+
+
+class EmptyWish(forms.Form):
+    """Ask for nothing more: what was filled in is sent along."""
 
 
 class StrikeForm(Wish):
@@ -58,19 +66,28 @@ class StrikeForm(Wish):
         try:
             return decode(text) if text else None
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+            words = _(
+                'This is no JSON. Write 7, or "text" in double quotes, or [1, 5] for between.'
+            )
+            raise forms.ValidationError(words) from error
 
     def save(self, by: str) -> tuple[Strike, bool] | None:
         """Strike, and tell whether it is new; None when that was refused, which is shown."""
+        reason = self.cleaned_data["reason"]
+        return self._try(partial(find_or_strike, reason=reason, by=by))
+
+    def preview(self) -> tuple[int, bool] | None:
+        """Count what would be held, and tell whether that is all; None when it was refused."""
+        return self._try(count_matching)
+
+    def _try(self, act: Callable[..., tuple[R, bool]]) -> tuple[R, bool] | None:
         given = self.cleaned_data
         try:
-            return find_or_strike(
+            return act(
                 given["task"].strip() or None,
                 given["parameter"].strip() or None,
                 given["operator"] or "==",
                 given["value"],
-                reason=given["reason"],
-                by=by,
             )
         except UnknownTask as error:
             self.add_error("task", str(error))

@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'overview',
-                'verbose_name_plural': 'overview',
+                'verbose_name_plural': ' Overview',
                 'permissions': (('view_overview', 'Can see the overview'),),
                 'proxy': True,
                 'default_permissions': (),
@@ -350,7 +350,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='ends')),
                 ('max_runs', models.PositiveIntegerField(blank=True, null=True, verbose_name='max runs')),
                 ('jitter', models.DurationField(blank=True, null=True, verbose_name='jitter')),
-                ('overlap', models.CharField(choices=[('allow', 'run beside it'), ('skip', 'skip the tick'), ('queue', 'wait for it')], default='skip', max_length=5, verbose_name='overlap')),
+                ('overlap', models.CharField(choices=[('allow', 'run beside it'), ('skip', 'skip this run'), ('queue', 'wait for it')], default='skip', max_length=5, verbose_name='overlap')),
                 ('misfire', models.CharField(choices=[('skip', 'skip them'), ('once', 'run the last one'), ('all', 'run them all')], default='once', max_length=5, verbose_name='misfire')),
                 ('catch_up', models.PositiveIntegerField(default=100, verbose_name='catch up')),
                 ('queue_name', models.CharField(blank=True, max_length=64, null=True, verbose_name='queue')),

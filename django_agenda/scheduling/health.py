@@ -31,7 +31,7 @@ _NAMES = {
     "migrations": pgettext_lazy("a check", "migrations"),
     "workers": pgettext_lazy("a check", "workers"),
     "lateness": pgettext_lazy("a check", "lateness"),
-    "pending": pgettext_lazy("a check", "pending"),
+    "pending": pgettext_lazy("a check", "not enqueued"),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import router
 
 from django_agenda.conf import get_settings
+from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
 from django_agenda.models.transactions import in_transaction
 from django_agenda.policies.condition import Condition
@@ -19,7 +20,10 @@ from django_agenda.tasks.registry import check_reference, resolve
 from django_agenda.tasks.schedule_options import read_text
 from django_agenda.tasks.task import Task
 
+from .struck import Struck, calls_of
+
 EQUAL = "=="
+_MOST_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +64,7 @@ def find_or_strike(
     task: Any, parameter: Any, operator: Any, value: Any, *, reason: str, by: str
 ) -> tuple[Strike, bool]:
     """Do as strike() does, and tell whether the strike is new."""
-    task = None if task is None else resolve(task)
-    rule = read_rule(task, parameter, operator, value)
-    if task is not None and rule.parameter and not task.has_argument(rule.parameter):
-        raise ValueError(f"'parameter' names {parameter!r}, which is no argument of {task.name}")
+    rule = _checked(task, parameter, operator, value)
     columns = {
         "task_name": rule.task_name,
         "parameter": rule.parameter,
@@ -79,6 +80,36 @@ def find_or_strike(
         return strikes.get_or_create(fingerprint=rule.fingerprint, defaults=columns)
 
     return in_transaction(using, write_down)
+
+
+def count_matching(task: Any, parameter: Any, operator: Any, value: Any) -> tuple[int, bool]:
+    """Return how many wait by now that strike() would hold as they come due.
+
+    And whether these are all: of conditions no more than 10 000 calls are looked at. Raises what
+    strike() does, and changes nothing.
+    """
+    rule = _checked(task, parameter, operator, value)
+    rows = Execution.objects.filter(
+        status__in=Execution.WAITING, finished_at=None, held_by__in=Execution.UNASKED
+    ).order_by()
+    if rule.task_name:
+        rows = rows.filter(task_name=rule.task_name)
+    if not rule.parameter:
+        return rows.count(), True
+    struck = Struck.of(rule.task_name, rule.parameter, operator, rule.value)
+    looked, found = 0, 0
+    for call in calls_of(rows[: _MOST_LOOKED_AT + 1]):
+        looked += 1
+        found += bool(struck.holds(*call))
+    return found, looked <= _MOST_LOOKED_AT
+
+
+def _checked(task: Any, parameter: Any, operator: Any, value: Any) -> Rule:
+    task = None if task is None else resolve(task)
+    rule = read_rule(task, parameter, operator, value)
+    if task is not None and rule.parameter and not task.has_argument(rule.parameter):
+        raise ValueError(f"'parameter' names {parameter!r}, which is no argument of {task.name}")
+    return rule
 
 
 def read_rule(task: Any, parameter: Any, operator: Any, value: Any) -> Rule:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections
-from django.db.models import ExpressionWrapper, F, TextField
+from django.db.models import ExpressionWrapper, F, QuerySet, TextField
 
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
@@ -42,6 +42,12 @@ class Struck:
 
     mark: int
     strikes: Mapping[str, tuple[_Held, ...]]
+
+    @classmethod
+    def of(cls, task_name: str, parameter: str, operator: str, value: Any) -> Struck:
+        """Return one strike that nobody has made yet."""
+        held = _Held("?", parameter, Condition(operator=operator, value=value))
+        return cls(mark=0, strikes={task_name: (held,)})
 
     def __bool__(self) -> bool:
         return bool(self.strikes)
@@ -100,6 +106,12 @@ def under_strikes(using: str, act: Callable[[Struck], R]) -> R:
         result = act(known)
         if result or read(using).mark == known.mark:
             return result
+
+
+def calls_of(rows: QuerySet[Execution]) -> Iterator[tuple[str, str, str]]:
+    """Give what Struck.holds() wants to know of each of these."""
+    found = rows.annotate(args_text=_text("args"), kwargs_text=_text("kwargs"))
+    yield from found.values_list("task_name", "args_text", "kwargs_text").iterator()
 
 
 def read(using: str) -> Struck:

@@ -33,7 +33,8 @@ class Action(Offer):
     are plural forms by "number" that write %(count)s. `passed_over` says why some within reach may
     not have been changed; `changes_batch` that something is done even if no execution was changed;
     `is_by_error` that it can be narrowed to one kind of error; `needs_redis` that it is refused
-    while Redis does not answer; `is_end` that the subjects are gone.
+    while Redis does not answer; `is_end` that the subjects are gone;
+    `lets_go` that what is overdue by then starts.
 
     Many targets are changed part by part, as an operation: by `carry_out`, with a wish that has its
     share of the window as `over` and `start`; or by `in_parts` if there is one, and then
@@ -48,6 +49,7 @@ class Action(Offer):
     is_by_error: bool = False
     changes_batch: bool = False
     needs_redis: bool = False
+    lets_go: bool = False
     by_batch: bool = False
     in_parts: Callable[[Given], int] | None = None
     is_brake: bool = False

@@ -108,6 +108,7 @@ RESUME = _action(
         " unless it is spread. What a paused batch holds as well stays held, and is not counted."
     ),
     form=SpanWish,
+    lets_go=True,
     carry_out=lambda given: given.executions.resume(**window_of(given)),
     passed_over=_("changed meanwhile, or held by their batch"),
 )

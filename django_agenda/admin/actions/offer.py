@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -39,7 +40,7 @@ def confirm(
     admin: ReadOnlyAdmin,
     request: HttpRequest,
     words: str,
-    form: Wish,
+    form: forms.Form,
     *,
     of: Any = None,
     **shown: Any,

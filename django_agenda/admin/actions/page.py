@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from django_agenda.admin import wording
@@ -17,6 +18,7 @@ from .forms import Wish
 from .history import write_down
 from .large import begin, is_large
 from .offer import confirm
+from .overdue import flood_words, overdue_in, pace_of
 
 if TYPE_CHECKING:
     from django_agenda.admin.acting import ActingAdmin
@@ -62,11 +64,14 @@ def _page(
     has_work = survey.count or (errand.action.changes_batch and survey.subjects)
     words = in_numbers(errand.action.ask, survey.count, wording.count(survey.count))
     words = words if has_work else str(errand.action.label)
+    overdue = overdue_in(errand) if errand.action.lets_go else 0
     return confirm(
         admin,
         request,
         words,
         form,
+        numbers=[(_("of them due"), wording.count(overdue))] if errand.action.lets_go else [],
+        hint=flood_words(overdue, pace_of(errand, overdue)),
         of=errand.row,
         row=errand.row or errand.about,
         effect=errand.action.effect,

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from django_agenda.admin import charts, redaction, states, wording
 from django_agenda.admin.actions.buttons import Button
-from django_agenda.admin.holds import Holds
+from django_agenda.admin.holds import Holds, struck_words
 from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
@@ -139,8 +138,7 @@ def _held(batch: Batch, holds: Holds) -> list[tuple[int, State, str]]:
     """Say what of it is due and in a paused queue, and what strikes hold."""
     words = [_("queue %(name)s is paused") % {"name": name} for name in holds.queues_of(batch.pk)]
     if struck := holds.struck_of(batch.pk):
-        held = ngettext("%(count)s held by strikes", "%(count)s held by strikes", struck)
-        words.append(held % {"count": wording.count(struck)})
+        words.append(struck_words(struck))
     return [(3, HELD, one) for one in words]
 
 

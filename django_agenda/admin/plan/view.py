@@ -118,7 +118,7 @@ def _page(
     admin: ActingAdmin, request: HttpRequest, form: PlanForm, preview: Preview | None = None
 ) -> HttpResponse:
     shown = {
-        **admin.frame(request, None),
+        **admin.frame(request, _("New batch")),
         "title": _("New batch"),
         "add": True,
         "change": False,

@@ -15,6 +15,7 @@ from django_agenda.admin import wording
 from django_agenda.admin.actions.forms import SpanWish, Wish
 from django_agenda.admin.actions.history import write_down_one
 from django_agenda.admin.actions.offer import Offer, confirm
+from django_agenda.admin.actions.overdue import flood_words
 from django_agenda.scheduling.pause_queue import pause_queue
 from django_agenda.scheduling.resume_queue import resume_queue
 from django_agenda.scheduling.survey import QueueState
@@ -90,6 +91,7 @@ def ask_of_queue(
         effect=ask.effect,
         seen=queue.waiting,
         numbers=numbers,
+        hint=flood_words(queue.due) if ask is RESUME else "",
         has_work=ask.fits(queue),
         back=back,
     )

@@ -33,7 +33,7 @@ OPEN = State("succeeded", pgettext_lazy("of a queue", "open"))
 PAUSED = State("paused", gettext_lazy("paused"))
 _LEVELS = {
     WELL: State("succeeded", pgettext_lazy("of a check", "well")),
-    BEHIND: State("missed", pgettext_lazy("of a check", "behind")),
+    BEHIND: State("missed", pgettext_lazy("of a check", "needs attention")),
 }
 _BROKEN = State("failed", pgettext_lazy("of a check", "broken"))
 

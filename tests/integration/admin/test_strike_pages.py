@@ -28,6 +28,7 @@ RIGHT = {
     "value": "7",
     "reason": "a complaint",
 }
+SURE = {"confirmed": "yes"}
 NO_HTML = {"&#x27;": "'", "&quot;": '"', "&gt;": ">"}
 
 pytestmark = pytest.mark.usefixtures("redis_server")
@@ -46,25 +47,32 @@ def restore_url(one: Strike) -> str:
 
 def test_an_empty_list_says_what_strikes_are(admin_client: Client) -> None:
     page = text_of(admin_client.get(list_url(Strike)))
-    assert "Nothing is struck" in page
+    assert "No strike stands" in page
     assert reverse(ADD) in page
 
 
 def test_the_form_strikes_and_writes_down_who_and_why(admin_client: Client) -> None:
     assert "From now on nothing that matches is started" in text_of(admin_client.get(reverse(ADD)))
 
-    response = admin_client.post(reverse(ADD), RIGHT)
+    schedule(tasks.add, after=3600)(7, 0)
+    schedule(tasks.add, after=3600)(8, 0)
+    asks = text_of(admin_client.post(reverse(ADD), RIGHT))
+    assert "<dt>wait now, and are held as they come due</dt><dd>1</dd>" in asks
+    assert '<input type="hidden" name="value" value="7">' in asks
+    assert not Strike.objects.exists()
+
+    response = admin_client.post(reverse(ADD), RIGHT | SURE)
 
     one = Strike.objects.get()
     assert response["Location"] == page_url(one)
-    assert message(response) == "Struck: add where a == 7."
+    assert message(response) == "Strike added: add where a == 7."
     assert (one.value, one.by, one.reason) == (7, "admin", "a complaint")
     assert log_of(one) == ["Struck. Reason: a complaint"]
     assert schedule(tasks.add, after=3600)(7, 0).held_by == one.held_by
 
-    again = admin_client.post(reverse(ADD), RIGHT | {"value": "7.0"})
+    again = admin_client.post(reverse(ADD), RIGHT | SURE | {"value": "7.0"})
     assert again["Location"] == page_url(one)
-    assert message(again) == "This is struck already."
+    assert message(again) == "This strike stands already."
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_the_form_strikes_and_writes_down_who_and_why(admin_client: Client) -> N
         ({"parameter": "c"}, "parameter", "no argument of tests.tasks.add"),
         ({"operator": "between"}, "value", "must be a pair for 'between'"),
         ({"operator": ">", "value": ""}, "value", "has no order for '>'"),
-        ({"value": "seven"}, "value", "Expecting value"),
+        ({"value": "seven"}, "value", "This is no JSON"),
         ({"parameter": ""}, "value", "needs a 'parameter'"),
         ({"task": "", "parameter": "", "value": ""}, None, "pause the queues"),
         ({"operator": "in"}, "operator", "Select a valid choice"),
@@ -83,6 +91,8 @@ def test_the_form_strikes_and_writes_down_who_and_why(admin_client: Client) -> N
 def test_an_error_stands_at_its_field_and_nothing_is_saved(
     admin_client: Client, changes: dict[str, str], field: str | None, words: str
 ) -> None:
+    confirmed = admin_client.post(reverse(ADD), RIGHT | SURE | changes)
+    assert confirmed.context["form"].errors
     response = admin_client.post(reverse(ADD), RIGHT | changes)
 
     assert response.status_code == 200
@@ -131,6 +141,8 @@ def test_pages_tell_what_is_held(admin_client: Client) -> None:
     page = text_of(admin_client.get(page_url(batch)))
     assert f"?held_by=strike+{one.pk}&amp;batch__id__exact={batch.pk}" in page
     assert "Struck: add where a == 7; 1 is held" in page
+    assert '<p class="ag-sentence">2 scheduled of 2, 1 held by strikes</p>' in page
+    assert "<b>1</b> held" in page
     page = text_of(admin_client.get(page_url(one)))
     assert "It holds 1 execution." in page
     listed = admin_client.get(list_url(Execution), {"held_by": one.held_by})

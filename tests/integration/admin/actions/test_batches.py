@@ -218,3 +218,23 @@ def test_the_page_tells_who_did_it(admin_client: Client) -> None:
     assert "Done by people" in page
     assert "Paused 10 executions. Reason: &lt;b&gt;lunch&lt;/b&gt;" in page
     assert "<b>admin</b>" in page
+
+
+def test_a_resume_tells_how_many_are_overdue_and_suggests_a_spread(admin_client: Client) -> None:
+    batch = broken()
+    batch.pause()
+    held = batch.executions.filter(held_by=Execution.BATCH_PAUSED)
+    held.update(due_at=now() - timedelta(minutes=5))
+
+    page = asked(admin_client, batch, "resume")
+
+    assert f"<dt>of them due</dt><dd>{held.count()}</dd>" in page
+    assert f"{held.count()} are overdue, and start at once unless you spread them." in page
+    assert "At the rate of their plan they take" in page
+
+
+def test_a_resume_of_what_lies_ahead_suggests_nothing(admin_client: Client) -> None:
+    batch = to_come()
+    batch.pause()
+
+    assert "unless you spread" not in asked(admin_client, batch, "resume")
