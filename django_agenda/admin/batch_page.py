@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,6 +22,7 @@ from .actions.history import Deed, deeds
 from .batch_buttons import BatchButtons, batch_buttons
 from .batch_definition import definition
 from .batch_failures import FailureRow, failure_rows
+from .batch_links import Links
 from .batch_operations import OperationRow, operation_rows
 from .batch_subject import Subject, seen_digest
 from .batch_timeline import Timeline, build
@@ -172,34 +172,6 @@ def batch_page(
         deeds=done,
         operations=operation_rows(admin, operations, moment),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Write links to this page that keep what they do not change."""
-
-    status: str
-    span: Span
-
-    def zoom(self, span: Span) -> str:
-        """Return the link to another span."""
-        return self._link(span, self.status)
-
-    def filter(self, status: str) -> str:
-        """Return the link to another status; an empty one means all."""
-        return f"{self._link(self.span, status)}#timeline"
-
-    def after(self, place: str) -> str:
-        """Return the link to the next rows of the table."""
-        return f"{self._link(self.span, self.status, after=place)}#executions"
-
-    def _link(self, span: Span, status: str, **more: str) -> str:
-        query: dict[str, Any] = {}
-        if not span.whole:
-            query = {"from": span.lo_ms, "to": span.hi_ms}
-        if status:
-            query["status"] = status
-        return f"?{urlencode(query | more)}"
 
 
 def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, SafeString | str]]:

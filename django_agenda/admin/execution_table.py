@@ -19,7 +19,7 @@ from .span import MILLISECOND
 from .states import State
 
 if TYPE_CHECKING:
-    from .batch_page import Links
+    from .batch_links import Links
     from .batch_subject import Subject
     from .read_only import ReadOnlyAdmin
     from .slices import Histogram

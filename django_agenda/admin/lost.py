@@ -38,6 +38,8 @@ def batch_words(batch: Batch, url: str) -> list[tuple[str, SafeString | str]]:
 
     `url` is that of the list of executions, empty for those who may not see it.
     """
+    if batch.rollup:
+        return []  # attempts are pruned with their executions
     found: Any = (
         lost_attempts()
         .filter(execution__batch=batch)

@@ -247,12 +247,12 @@ def test_what_is_not_there_cannot_be_duplicated(
     assert admin_client.get(address, {"like": key}).status_code == status
 
 
-def test_missed_ticks_and_priority_are_told(admin_client: Client) -> None:
+def test_missed_runs_and_priority_are_told(admin_client: Client) -> None:
     ScheduleFactory.create(misfire="skip", priority=7)
 
     page = text_of(admin_client, list_url(Schedule))
 
-    assert f"Missed ticks: {Schedule.Misfire.SKIP.label}" in page
+    assert f"Missed runs: {Schedule.Misfire.SKIP.label}" in page
     assert "Priority: 7" in page
 
 
