@@ -37,6 +37,7 @@ from .holds import (
     read_holds,
     struck_words,
 )
+from .lost import batch_words
 from .obstacles import crew_at, no_redis, nobody
 from .outlook import outlook_facts
 from .plan_end import plan_end, read_last
@@ -65,6 +66,7 @@ class Page:
     """Hold everything that the template writes down."""
 
     batch: Batch
+    sentence: str
     state: State
     flags: list[State]
     obstacles: list[SafeString | str]
@@ -78,6 +80,7 @@ class Page:
     timeline: Timeline
     span_words: str
     zone: str
+    zone_offset: str
     steps: list[Step]
     status: str
     status_label: str
@@ -110,6 +113,7 @@ def batch_page(
     crew = crew_at(moment)
     holds = NO_HOLDS if batch.is_finished else read_holds(rows)
     done = deeds(batch, moment)
+    executions_url = admin.list_url(Execution) if admin.can_see(request, Execution) else ""
     subject = Subject(
         batch=batch,
         rows=rows,
@@ -128,6 +132,7 @@ def batch_page(
     failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
         batch=batch,
+        sentence=batch.describe(wording.count),
         state=states.of_batch(batch),
         flags=[*states.flags_of(batch), *([QUEUE_PAUSED] if holds.by_queue else [])],
         obstacles=[
@@ -139,6 +144,7 @@ def batch_page(
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
+            *batch_words(batch, executions_url),
             *_struck(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
@@ -149,6 +155,7 @@ def batch_page(
         timeline=timeline,
         span_words=_span_words(batch, timeline),
         zone=timezone.get_current_timezone_name(),
+        zone_offset=_offset(batch, span),
         steps=[*_steps(span, whole, subject.now_ms, links), *_failures_only(batch, links)],
         status=status,
         status_label=str(states.OUTCOMES[status].label) if status else "",
@@ -159,7 +166,7 @@ def batch_page(
         table=read_table(admin, request, subject, timeline.histogram, links)
         if admin.can_see(request, Execution)
         else None,
-        all_url=f"{admin.list_url(Execution)}?batch__id__exact={batch.pk}",
+        all_url=f"{executions_url}?batch__id__exact={batch.pk}" if executions_url else "",
         definition=definition(admin, request, batch),
         buttons=buttons,
         deeds=done,
@@ -252,8 +259,10 @@ def _span_words(batch: Batch, timeline: Timeline) -> str:
     begin = (batch.start + lo * MILLISECOND).astimezone(zone)
     end = (batch.start + hi * MILLISECOND).astimezone(zone)
     exact = "H:i:s" if hi - lo < 600_000 or begin.second or end.second else "H:i"
-    first = format_date(begin, f"D j M Y, {exact}")
-    last = format_date(end, exact if begin.date() == end.date() else f"D j M, {exact}")
+    first, last = (format_date(moment, exact) for moment in (begin, end))
+    first = f"{format_date(begin, wording.full_date())}, {first}"
+    if begin.date() != end.date():
+        last = f"{format_date(end, wording.short_date())}, {last}"
     if hi - lo < 1000:
         first, last = (
             f"{words}.{moment.microsecond // 1000:03d}"
@@ -266,6 +275,14 @@ def _failures_only(batch: Batch, links: Links) -> list[Step]:
     if not batch.failed or links.status == "failed":
         return []
     return [Step(label=_("Failures only"), url=links.filter("failed"))]
+
+
+def _offset(batch: Batch, span: Span) -> str:
+    """Say how far the clock of the timeline is from UTC, at its two ends: it may be changed."""
+    zone = timezone.get_current_timezone()
+    ends = (batch.start + offset * MILLISECOND for offset in (span.lo_ms, span.hi_ms))
+    found = dict.fromkeys(format_date(end.astimezone(zone), "O") for end in ends)
+    return " – ".join(f"UTC{offset}" for offset in found)
 
 
 def _between(lo_ms: int, hi_ms: int, whole: Span) -> Span:

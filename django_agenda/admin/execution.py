@@ -23,7 +23,7 @@ from .actions.of_executions import OF_EXECUTIONS
 from .entries import ExecutionEntries
 from .execution_page import execution_page
 from .execution_table import shown_message
-from .filters import DueFilter, LatenessFilter, StageFilter, StatusFilter, TaskFilter
+from .filters import DueFilter, LatenessFilter, LostFilter, StageFilter, StatusFilter, TaskFilter
 from .paging import LeanList
 from .progress import words_of
 from .search import search
@@ -55,6 +55,7 @@ class ExecutionAdmin(ActingAdmin):
         StageFilter,
         LatenessFilter,
         TaskFilter,
+        LostFilter,
         ExecutionEntries,
     )
     list_select_related = ("batch",)
@@ -123,13 +124,13 @@ class ExecutionAdmin(ActingAdmin):
 
     @admin.display(description=gettext_lazy("execution"))
     def label(self, execution: Execution) -> SafeString:
-        """Return its key, or the end of its id, above its task."""
+        """Return its key above its task, or its task above the end of its id."""
+        task = wording.short_task(execution.task_name)
         return format_html(
-            '<span class="ag-name{}">{}</span><span class="ag-sub" title="{}">{}</span>',
-            "" if execution.key else " ag-nowrap",
-            execution.key or f"…{str(execution.pk)[-12:]}",
+            '<span class="ag-name">{}</span><span class="ag-sub" title="{}">{}</span>',
+            execution.key or task,
             execution.task_name,
-            wording.short_task(execution.task_name),
+            task if execution.key else wording.short_id(execution.pk),
         )
 
     @admin.display(description=gettext_lazy("state"))

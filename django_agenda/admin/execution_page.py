@@ -17,7 +17,9 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.queue import Queue
 from django_agenda.models.schedule import Schedule
+from django_agenda.models.worker import Worker
 from django_agenda.tasks.registry import registered
 
 from . import redaction, states, wording
@@ -122,9 +124,8 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
 def _facts(
     admin: ReadOnlyAdmin, request: HttpRequest, execution: Execution, moment: datetime
 ) -> list[tuple[str, Any, str]]:
-    batch = execution.batch
+    batch, schedule, worker = execution.batch, execution.schedule, execution.worker
     batch_url = admin.url_of(batch) if batch is not None and admin.can_see(request, Batch) else ""
-    schedule = execution.schedule
     sees = schedule is not None and admin.can_see(request, Schedule)
     of = execution.callback_of_id
     found: list[tuple[str, Any, str]] = [
@@ -133,7 +134,8 @@ def _facts(
         (_("Position"), "" if batch is None else f"{execution.position + 1} / {batch.total}", ""),
         (_("Key"), execution.key, ""),
         (_("Labels"), ", ".join(execution.labels), ""),
-        (_("Queue"), execution.queue_name, ""),
+        (_("Queue"), execution.queue_name, admin.seen_list_url(request, Queue)),
+        (_("Worker"), worker, admin.seen_list_url(request, Worker, q=worker)),
         (_("Priority"), execution.priority or "", ""),
         (_("Attempts"), f"{execution.attempts} / {execution.max_attempts}", ""),
         (_("Crashes"), execution.crashes or "", ""),

@@ -40,6 +40,7 @@ class TableRow:
     number: int
     name: str
     task: str
+    arguments: str
     url: str
     state: State
     held_by: str
@@ -78,10 +79,10 @@ def read_table(
         offset, position = after
         same_moment = Q(planned_offset_ms=offset, position__gt=position)
         rows = rows.filter(Q(planned_offset_ms__gt=offset) | same_moment)
-    found = list(rows.only(*_READ)[: SIZE + 1])
+    payload = may_see_payload(request)
+    found = list(rows.only(*_READ, *(("args", "kwargs") if payload else ()))[: SIZE + 1])
     shown = found[:SIZE]
     count = histogram.of(links.status) if links.status else histogram.total
-    payload = may_see_payload(request)
     return Table(
         rows=[_row(admin, subject, execution, payload=payload) for execution in shown],
         count=wording.count(count),
@@ -122,8 +123,9 @@ def _row(
     task = wording.short_task(execution.task_name)
     return TableRow(
         number=execution.position + 1,
-        name=execution.key or task,
+        name=execution.key or f"{task} {wording.short_id(execution.pk)}",
         task=task if execution.key else "",
+        arguments=redaction.brief(execution) if payload else "",
         url=admin.url_of(execution),
         state=states.of_execution(execution, subject.now, subject.paused),
         held_by=execution.held_by or _paused(subject, execution),

@@ -17,6 +17,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.tasks.registry import registered
 
 from .entries import day_of
+from .lost import ANY, PARAMETER, lost_attempts
 from .makers import made_in_admin
 from .states import BATCHES, OUTCOMES
 
@@ -223,3 +224,22 @@ class LatenessFilter(admin.SimpleListFilter):
             return queryset
         # The second is what the sparse index holds.
         return queryset.filter(lag_ms__gt=int(value)).filter(lag_ms__gt=_LATE_MS)
+
+
+class LostFilter(admin.SimpleListFilter):
+    """Choose executions that were begun again after a worker was lost, or one of that name."""
+
+    title = _("begun again")
+    parameter_name = PARAMETER
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the only choice; the pages of workers link to those of one."""
+        return [(ANY, _("after a worker was lost"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply the choice: they are few, and a sparse index knows them."""
+        name = self.value()
+        if not name:
+            return queryset
+        found = lost_attempts() if name == ANY else lost_attempts().filter(worker=name)
+        return queryset.filter(pk__in=found.values("execution"))

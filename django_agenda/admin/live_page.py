@@ -75,6 +75,7 @@ class LivePageAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "media": self.media,
             "obstacles": obstacles,
+            "overview_url": self.overview_url(request),
             "live": live.Live(
                 url=reverse(name, current_app=site),
                 tag=self.page_tag(request),

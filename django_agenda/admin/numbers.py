@@ -78,8 +78,14 @@ def _actual(times: Times) -> str:
 
 def _quantiles(sketch: Sketch, shares: tuple[int, ...]) -> list[Figure]:
     return [
-        Figure(name=f"p{share}", value=_duration(sketch.quantile(share / 100))) for share in shares
+        Figure(name=within(share), value=_duration(sketch.quantile(share / 100)))
+        for share in shares
     ]
+
+
+def within(share: int) -> str:
+    """Return what a quantile is called: "95 % within" so and so long."""
+    return _("%(share)s within") % {"share": f"{share} %"}
 
 
 def _duration(milliseconds: float | None) -> str:

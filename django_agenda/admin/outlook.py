@@ -35,7 +35,7 @@ def expected_end(
         return plan_end
     if not _is_behind(batch, rows, moment):
         return plan_end if plan_end > moment else None
-    done = batch.succeeded + batch.failed
+    done = batch.succeeded + batch.failed + batch.missed
     since = batch.started_at or batch.start
     if not done or moment <= since or moment > plan_end + batch.over:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -85,7 +86,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "empty_template": self.empty_template,
             "obstacles": obstacles,
-            "overview_url": self.list_url(Overview) if self.can_see(request, Overview) else "",
+            "overview_url": self.overview_url(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -132,6 +133,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         name = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
         return reverse(f"admin:{name}", current_app=self.admin_site.name)
 
+    def overview_url(self, request: HttpRequest) -> str:
+        """Return the address of the overview, for those who may see it and are elsewhere."""
+        return self.seen_list_url(request, Overview) if self.model is not Overview else ""
+
+    def seen_list_url(self, request: HttpRequest, model: type[Model], **query: str) -> str:
+        """Return the address of a model's list for those who may see it, else nothing."""
+        if not self.can_see(request, model):
+            return ""
+        return self.list_url(model) + (f"?{urlencode(query)}" if query else "")
+
     def can_see(self, request: HttpRequest, model: type[Model]) -> bool:
         """Tell whether this user may see rows of another model on this admin site."""
         site = self.admin_site
@@ -155,6 +166,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "is_popup": False,
             "has_view_permission": True,
             "obstacles": obstacles,
+            "overview_url": self.overview_url(request),
             "preserved_filters": self.get_preserved_filters(request),
             **_NO_FORM,
         }

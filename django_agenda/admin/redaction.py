@@ -18,6 +18,7 @@ from django_agenda.tasks.secrets import HIDDEN, is_secret, positional_names
 from django_agenda.tasks.task import Task
 
 _LONGEST = 20_000
+_BRIEF = 60
 
 # In running text `key` alone says too little: "KeyError: 'name'" must stay readable.
 _IN_TEXT = re.compile(
@@ -47,6 +48,13 @@ def arguments(execution: Execution | Schedule) -> tuple[str, str]:
         for place, value in enumerate(execution.args)
     ]
     return _written(args), _written(clean(execution.kwargs, task.redact))
+
+
+def brief(execution: Execution) -> str:
+    """Return the arguments on one line, what is secret hidden, cut off where it is too long."""
+    args, kwargs = (" ".join(part.split()) for part in arguments(execution))
+    words = " ".join(part for part in (args, kwargs) if part not in ("[]", "{}"))
+    return words if len(words) <= _BRIEF else f"{words[:_BRIEF]}…"
 
 
 def result(execution: Execution) -> str:

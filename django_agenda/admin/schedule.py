@@ -179,7 +179,7 @@ class ScheduleAdmin(ActingAdmin):
     @admin.display(description=gettext_lazy("rule"))
     def rule(self, schedule: Schedule) -> SafeString:
         """Return its rule in words, its expression, and what becomes of ticks that are missed."""
-        more = [(_("Missed ticks"), schedule.get_misfire_display())]
+        more = [(_("Missed runs"), schedule.get_misfire_display())]
         if schedule.priority is not None:
             more.append((_("Priority"), str(schedule.priority)))
         code = format_html('<span class="ag-sub"><code>{}</code></span>', schedule.expression)

@@ -57,7 +57,7 @@ def edit(
     context = {
         **admin.frame(request, schedule or title),
         "title": title,
-        "original": schedule,
+        "original": schedule or title,
         "form": form,
         "times": times,
         "back": admin.list_url(Schedule) if known is None else admin.url_of(known),

@@ -20,12 +20,31 @@ from django_agenda.tasks.payload import decode
 from django_agenda.tasks.registry import registered, resolve
 from django_agenda.timing.cron import Cron
 
-_QUOTED = re.compile(r"'(\w+)'")
+_QUOTED = re.compile(r"'(\w+)'(?:: )?")
 _LENGTHS = ("interval", "jitter", "over", "timeout")
 _COLUMNS = (
     *("name", "description", "expression", "timezone", "kind", "starts_at", "ends_at", "max_runs"),
     *("overlap", "misfire", "catch_up", "queue_name", "priority", "max_attempts", "enabled"),
 )
+
+_GROUPS = (
+    (_("What runs"), ("name", "description", "labels", "task", "args", "kwargs")),
+    (_("By which kind of rule"), ("kind",)),
+    (_("cron"), ("expression", "timezone")),
+    (_("interval"), ("interval",)),
+    (_("once"), ("at",)),
+    (_("Within which bounds"), ("starts_at", "ends_at", "max_runs", "jitter")),
+    (_("If a run comes too early or too late"), ("overlap", "misfire", "catch_up")),
+    (
+        _("How each run is carried out"),
+        ("queue_name", "priority", "max_attempts", "timeout", "over", "enabled"),
+    ),
+)
+_NEEDED = {
+    Schedule.Kind.CRON.value: "expression",
+    Schedule.Kind.INTERVAL.value: "interval",
+    Schedule.Kind.ONCE.value: "at",
+}
 
 
 class _Moment(forms.DateTimeInput):
@@ -63,8 +82,17 @@ class ScheduleForm(forms.Form):
     )
     args = forms.CharField(label=_("Arguments"), required=False)
     kwargs = forms.CharField(label=_("Keyword arguments"), required=False)
-    kind = forms.ChoiceField(label=_("Kind"), choices=Schedule.Kind.choices)
-    expression = forms.CharField(label=_("Cron expression"), max_length=255, required=False)
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=Schedule.Kind.choices,
+        help_text=_("Of the three groups below only that of this kind is used."),
+    )
+    expression = forms.CharField(
+        label=_("Cron expression"),
+        max_length=255,
+        required=False,
+        help_text=_("Minute, hour, day, month, weekday: “0 9 * * 1-5” is 09:00 on weekdays."),
+    )
     timezone = forms.ChoiceField(
         label=_("Time zone"), choices=lambda: [(key, key) for key in sorted(available_timezones())]
     )
@@ -72,16 +100,30 @@ class ScheduleForm(forms.Form):
     at = forms.DateTimeField(label=_("Moment"), required=False, widget=_Moment)
     starts_at = forms.DateTimeField(label=_("From"), required=False, widget=_Moment)
     ends_at = forms.DateTimeField(label=_("Until"), required=False, widget=_Moment)
-    max_runs = forms.IntegerField(label=_("Max runs"), required=False)
-    jitter = _Seconds(label=_("Jitter, in seconds"), required=False)
+    max_runs = forms.IntegerField(
+        label=_("Max runs"), required=False, help_text=_("Empty: without end.")
+    )
+    jitter = _Seconds(
+        label=_("Jitter, in seconds"),
+        required=False,
+        help_text=_("Each run begins by chance up to so much later."),
+    )
     overlap = forms.ChoiceField(
-        label=_("If a run is alive"), choices=Schedule.Overlap.choices, initial="skip"
+        label=_("While an earlier run is alive"), choices=Schedule.Overlap.choices, initial="skip"
     )
     misfire = forms.ChoiceField(
-        label=_("Missed ticks"), choices=Schedule.Misfire.choices, initial="once"
+        label=_("Missed runs"), choices=Schedule.Misfire.choices, initial="once"
     )
-    catch_up = forms.IntegerField(label=_("At most so many"), initial=100)
-    over = _Seconds(label=_("Scatter over, in seconds"), required=False)
+    catch_up = forms.IntegerField(
+        label=_("At most"),
+        initial=100,
+        help_text=_("So many missed runs are made up for at most, and so many wait at most."),
+    )
+    over = _Seconds(
+        label=_("Scatter over, in seconds"),
+        required=False,
+        help_text=_("For tasks whose run adds calls: these are spread over so much time."),
+    )
     queue_name = forms.CharField(label=_("Queue"), max_length=64, required=False)
     priority = forms.IntegerField(label=_("Priority"), required=False)
     max_attempts = forms.IntegerField(label=_("Attempts"), required=False)
@@ -101,6 +143,10 @@ class ScheduleForm(forms.Form):
         hint = _("JSON. Empty: none.") if schedule is None else _("JSON. Empty: as they are.")
         self.fields["args"].help_text = self.fields["kwargs"].help_text = hint
 
+    def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
+        """Return the fields under the headings that they belong to."""
+        return [(title, [self[name] for name in names]) for title, names in _GROUPS]
+
     def clean_task(self) -> str:
         """Refuse what nothing answers to."""
         try:
@@ -119,6 +165,9 @@ class ScheduleForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Read the definition; an error is shown at the field that it names."""
         given = super().clean() or self.cleaned_data
+        needed = _NEEDED.get(given.get("kind", ""))
+        if needed and not self.errors and given[needed] in (None, ""):
+            self.add_error(needed, _("This is needed for what is chosen above."))
         if self.errors:
             return given
         try:
@@ -128,15 +177,19 @@ class ScheduleForm(forms.Form):
                 options["backoff"] = self._schedule.backoff
             self.definition = read_definition(given["task"], *self._rule(given), options)
         except (TypeError, ValueError) as error:
-            self.add_error(self._blamed(str(error)), str(error))
+            field = self._blamed(str(error))
+            self.add_error(field, _QUOTED.sub("", str(error), count=1) if field else str(error))
         return given
 
     def _rule(self, given: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
         if given["kind"] == Schedule.Kind.CRON:
             try:
                 Cron(given["expression"], given["timezone"])
-            except ValueError as error:
-                raise ValueError(f"'expression': {error}") from None
+            except ValueError:
+                words = _("“%(value)s” is no cron expression of five fields.")
+                raise ValueError(
+                    f"'expression': {words % {'value': given['expression']}}"
+                ) from None
             return "cron", (given["expression"], given["timezone"])
         if given["kind"] == Schedule.Kind.INTERVAL:
             return "interval", (given["interval"],)
@@ -149,7 +202,8 @@ class ScheduleForm(forms.Form):
         try:
             value = decode(text)
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+            words = _("This is no JSON: %(error)s") % {"error": error}
+            raise forms.ValidationError(words) from error
         if not isinstance(value, kind):
             raise forms.ValidationError(_("This must be a JSON list, or a JSON object of names."))
         return value

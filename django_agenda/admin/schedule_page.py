@@ -129,7 +129,7 @@ def next_ticks(schedule: Schedule, moment: datetime) -> list[Time]:
         before, offset = offset, local.utcoffset() or timedelta()
         found.append(
             Time(
-                local=format_date(local, "D j M Y, H:i:s"),
+                local=f"{format_date(local, wording.full_date())}, {format_date(local, 'H:i:s')}",
                 tag=wording.time_tag(tick, moment),
                 away=wording.distance(tick, moment),
                 shift=_shift(offset - before),
@@ -177,11 +177,11 @@ def _facts(schedule: Schedule, moment: datetime) -> list[tuple[str, Any]]:
             _("Overdue since") if is_overdue(schedule, moment) else _("Next run"),
             wording.time_tag(schedule.next_at, moment),
         ),
-        (_("Last tick"), wording.time_tag(schedule.last_at, moment)),
+        (_("Last planned run"), wording.time_tag(schedule.last_at, moment)),
         (_("Runs"), wording.count(schedule.runs)),
-        (_("Skipped ticks"), wording.count(schedule.skips) if schedule.skips else ""),
+        (_("Skipped runs"), wording.count(schedule.skips) if schedule.skips else ""),
         (_("If a run is alive"), schedule.get_overlap_display()),
-        (_("Missed ticks"), schedule.get_misfire_display()),
+        (_("Missed runs"), schedule.get_misfire_display()),
         (_("Scattered over"), _length(terms.get("over"))),
         (_("Jitter"), _length(schedule.jitter)),
         (_("Time-out"), _length(terms.get("timeout"))),

@@ -59,7 +59,7 @@ class Runs:
             for slug, state in OUTCOMES.items()
             if counted[slug]
         ]
-        return charts.spark(lines, _("Last ticks: %(counts)s") % {"counts": ", ".join(words)})
+        return charts.spark(lines, _("Last runs: %(counts)s") % {"counts": ", ".join(words)})
 
     @property
     def lateness(self) -> tuple[float | None, int | None]:

@@ -29,8 +29,8 @@ def overdue_words(schedule: Schedule, moment: datetime) -> str:
         return ""
     many = ticks_between(schedule, next_at - _MILLISECOND, moment)
     words = ngettext(
-        "overdue for %(duration)s, %(count)s tick missed",
-        "overdue for %(duration)s, %(count)s ticks missed",
+        "overdue for %(duration)s, %(count)s run missed",
+        "overdue for %(duration)s, %(count)s runs missed",
         many,
     )
     late = wording.duration((moment - next_at) / _MILLISECOND)
@@ -41,7 +41,7 @@ def unfired_words(schedule: Schedule, after: datetime, before: datetime) -> str:
     """Say how many ticks of its rule lie between two that ran."""
     many = ticks_between(schedule, after, before)
     words = ngettext(
-        "%(count)s tick before it did not run", "%(count)s ticks before it did not run", many
+        "%(count)s run before it did not run", "%(count)s runs before it did not run", many
     )
     return words % {"count": tally(many)} if many else ""
 

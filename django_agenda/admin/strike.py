@@ -108,7 +108,7 @@ class StrikeAdmin(ReadOnlyAdmin):
                 if made is not None:
                     return self._added(request, *made)
         title = _("Add a strike")
-        context = {**self.frame(request, title), "original": None, "title": title, "form": form}
+        context = {**self.frame(request, title), "title": title, "form": form}
         context["back"] = self.list_url(Strike)
         return TemplateResponse(request, FORM_TEMPLATE, context)
 
@@ -195,10 +195,10 @@ class StrikeAdmin(ReadOnlyAdmin):
             user_id: Any = request.user.pk
             said = f"Struck. Reason: {strike.reason}" if strike.reason else "Struck."
             LogEntry.objects.log_actions(user_id, [strike], ADDITION, said)
-            words = _("Struck: %(words)s.") % {"words": strike.describe()}
+            words = _("Strike added: %(words)s.") % {"words": strike.describe()}
             self.message_user(request, words, messages.SUCCESS)
         else:
-            words = _("This is struck already.")
+            words = _("This strike stands already.")
             self.message_user(request, words, messages.WARNING)
         return HttpResponseRedirect(self.url_of(strike))
 

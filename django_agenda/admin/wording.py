@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from .units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
@@ -18,7 +20,9 @@ _UNITS = tuple(reversed(_RATE_UNITS))
 
 
 def count(number: int) -> str:
-    """Return a whole number with its thousands grouped."""
+    """Return a whole number with its thousands grouped; as in English where no language is on."""
+    if get_language() is None:
+        return f"{number:,}"
     return number_format(number, use_l10n=True, force_grouping=True)
 
 
@@ -80,8 +84,22 @@ def clock_time(
         text += f".{local.microsecond // 1000:03d}"
     if local.date() == today.date():
         return text
-    date = format_date(local, "j M" if local.year == today.year else "j M Y")
+    date = format_date(local, short_date() if local.year == today.year else _dated())
     return f"{date}, {text}"
+
+
+def short_date() -> str:
+    """Return how the language of this moment writes a day: a format of Django's."""
+    return pgettext("a format of dates", "j M")
+
+
+def full_date() -> str:
+    """Return how it writes a day with its weekday and its year."""
+    return pgettext("a format of dates", "D j M Y")
+
+
+def _dated() -> str:
+    return pgettext("a format of dates", "j M Y")
 
 
 def time_tag(
@@ -112,6 +130,11 @@ def _rough(milliseconds: float) -> str:
     size = round(milliseconds / 1000) * 1000
     unit, name = next(((unit, name) for unit, name in _UNITS if size >= unit), _UNITS[-1])
     return f"{size // unit} {name}"
+
+
+def short_id(key: UUID) -> str:
+    """Return the end of an id: its beginning is the time, and alike among many."""
+    return f"…{str(key)[-6:]}"
 
 
 def short_task(name: str) -> str:

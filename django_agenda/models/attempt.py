@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .execution import Execution
+from .fields import SparseIndex
 
 
 class Attempt(models.Model):
@@ -48,7 +49,12 @@ class Attempt(models.Model):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         ordering = ("execution", "number")
-        indexes = (models.Index(fields=("execution", "number"), name="agenda_attempt_number"),)
+        indexes = (
+            models.Index(fields=("execution", "number"), name="agenda_attempt_number"),
+            SparseIndex(
+                "outcome", "worker", name="agenda_attempt_lost", where=models.Q(outcome="lost")
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.execution_id} #{self.number}"

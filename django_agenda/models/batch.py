@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
@@ -172,14 +173,16 @@ class Batch(models.Model):
         """Return the share that has ended, 0 to 1; an empty batch is complete."""
         return self.done / self.total if self.total else 1.0
 
-    def describe(self) -> str:
-        """Say in one sentence, with numbers, where it stands."""
+    def describe(self, number: Callable[[int], str] = str) -> str:
+        """Say in one sentence, with numbers as that function writes them, where it stands."""
         order = (*self.ENDED, "running", "pending", "scheduled")
         words = {name: self._meta.get_field(name).verbose_name for name in order}  # type: ignore[union-attr]
         words["pending"] = gettext("not enqueued")
-        counted = [f"{getattr(self, name)} {words[name]}" for name in order if getattr(self, name)]
+        counted = [
+            f"{number(many)} {words[name]}" for name in order if (many := getattr(self, name))
+        ]
         what = ", ".join(counted) or gettext("nothing to run")
-        return gettext("%(what)s of %(total)s") % {"what": what, "total": self.total}
+        return gettext("%(what)s of %(total)s") % {"what": what, "total": number(self.total)}
 
     def cancel(self) -> int:
         """Cancel what waits, ask what runs to stop; return how many both were.

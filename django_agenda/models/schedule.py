@@ -48,7 +48,7 @@ class Schedule(models.Model):
         """Say what becomes of a tick while an earlier run is alive."""
 
         ALLOW = "allow", _("run beside it")
-        SKIP = "skip", _("skip the tick")
+        SKIP = "skip", _("skip this run")
         QUEUE = "queue", _("wait for it")
 
     class Misfire(models.TextChoices):

@@ -31,16 +31,20 @@ _NAMES = {
     "migrations": pgettext_lazy("a check", "migrations"),
     "workers": pgettext_lazy("a check", "workers"),
     "lateness": pgettext_lazy("a check", "lateness"),
-    "pending": pgettext_lazy("a check", "pending"),
+    "pending": pgettext_lazy("a check", "not enqueued"),
 }
 
 
 class Finding(NamedTuple):
-    """Hold what one check found; `level` is WELL, BEHIND (work is late) or BROKEN."""
+    """Hold what one check found; `level` is WELL, BEHIND (work is late) or BROKEN.
+
+    `waited` is how long the oldest that is due has waited: `words` say it in seconds.
+    """
 
     check: str
     level: int
     words: str
+    waited: timedelta | None = None
 
     @property
     def name(self) -> str:
@@ -131,7 +135,7 @@ def _lateness(using: str, moment: datetime, limits: Limits) -> Finding:
     late = moment - oldest
     words = _("the oldest that is due has waited %(seconds)s s")
     level = BEHIND if late > limits.max_lateness else WELL
-    return Finding("lateness", level, words % {"seconds": f"{late.total_seconds():.1f}"})
+    return Finding("lateness", level, words % {"seconds": f"{late.total_seconds():.1f}"}, late)
 
 
 def _pending(using: str, moment: datetime, limits: Limits) -> Finding:

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from django_agenda.admin import charts, states
+from django_agenda.admin import charts, states, wording
 from django_agenda.admin.batch_subject import Subject
 from django_agenda.admin.batch_timeline import build
 from django_agenda.admin.span import whole_span
@@ -40,7 +40,7 @@ def agenda_progress(context: template.Context, batch: Batch) -> SafeString:
     It looks at the batch alone, so it is cheap in a list. The page needs our style sheet.
     """
     counts = {slug: getattr(batch, slug) for slug in states.OUTCOMES}
-    words = batch.describe()
+    words = batch.describe(wording.count)
     return format_html(
         '{}<div class="ag ag-embedded"><p class="ag-embedded-head">{} <span>{}</span></p>{}</div>',
         _icons(context),
@@ -68,7 +68,11 @@ def agenda_timeline(context: template.Context, batch: Batch) -> SafeString:
         counted=digest_of(batch),
     )
     timeline = build(subject)
-    shown = {"timeline": timeline, "drawing": timeline.drawing, "label": batch.describe()}
+    shown = {
+        "timeline": timeline,
+        "drawing": timeline.drawing,
+        "label": batch.describe(wording.count),
+    }
     return _icons(context) + render_to_string(_TIMELINE, shown)
 
 

@@ -59,14 +59,19 @@ def lists() -> list[str]:
 def pages(client: Client) -> list[str]:
     """Return one address of each kind of page that can be reached."""
     found = {_kind(address): address for address in lists()}
-    waiting = list(found.values())
+    waiting, passed = list(found.values()), set[Hashable]()
     while waiting:
         address = waiting.pop(0)
         answer = client.get(address)
         assert answer.status_code == 200, address
+        if not answer["Content-Type"].startswith("text/html"):
+            # A file, not a page: JSON or CSV.
+            del found[_kind(address)]
+            passed.add(_kind(address))
+            continue
         for link in _LINK.findall(answer.content.decode()):
             target = urlsplit(urljoin(address, unescape(link))).path
-            if target.startswith(_OURS) and _kind(target) not in found:
+            if target.startswith(_OURS) and _kind(target) not in {*found, *passed}:
                 found[_kind(target)] = target
                 waiting.append(target)
     return list(found.values())

@@ -21,7 +21,7 @@ T = TypeVar("T")
 SIZE = 500
 PAUSE_S = 0.1
 # What a busy machine cannot run in time is its own fault, and is not added to.
-MOST_WAITING = 3 * SIZE
+MOST_WAITING = SIZE
 
 
 class Producer(threading.Thread):

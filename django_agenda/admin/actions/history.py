@@ -92,8 +92,9 @@ def write_down_on(user_id: str, row: Model, message: str) -> None:
 
 def write_down_end(operation: Operation) -> None:
     """Write what came of an operation, for itself and for the batches that it was about."""
-    counts = f"{operation.done} done, {operation.skipped} skipped, {operation.failed} failed"
-    said = f"{operation.status}: {counts} of {operation.total}."
+    done, skipped, failed = operation.done, operation.skipped, operation.failed
+    counts = f"{done:,} done, {skipped:,} skipped, {failed:,} failed"
+    said = f"{operation.status}: {counts} of {operation.total:,}."
     write_down_on(operation.by_id, operation, said.capitalize())
     for batch in Batch.objects.filter(pk__in=operation.subjects).only("name"):
         write_down_on(operation.by_id, batch, f"Operation {operation.pk} {said}")

@@ -79,13 +79,13 @@ ENABLE = Action(
     ask=ngettext_lazy("Enable %(count)s schedule", "Enable %(count)s schedules", "number"),
     done=ngettext_lazy("Enabled %(count)s schedule", "Enabled %(count)s schedules", "number"),
     effect=_(
-        "They tick from now on. Ticks that lie in the time before are not made up for. What has"
-        " ended, and has no tick to come, stays as it is."
+        "New runs begin from now on; those of the time before are not made up for. What has"
+        " ended, and has no run to come, stays as it is."
     ),
     fits=lambda: Q(enabled=False) | Q(next_at=None),
     reach=Q,
     carry_out=lambda given: _rows(given).enable(),
-    passed_over=_("no tick to come, or changed meanwhile"),
+    passed_over=_("no run to come, or changed meanwhile"),
 )
 DISABLE = Action(
     slug="disable",
@@ -93,7 +93,7 @@ DISABLE = Action(
     label=_("Disable"),
     ask=ngettext_lazy("Disable %(count)s schedule", "Disable %(count)s schedules", "number"),
     done=ngettext_lazy("Disabled %(count)s schedule", "Disabled %(count)s schedules", "number"),
-    effect=_("They tick no more, and a tick that waits is cancelled. Runs that have begun go on."),
+    effect=_("No new run begins, and one that waits is cancelled. Runs that have begun go on."),
     fits=lambda: Q(enabled=True),
     reach=Q,
     carry_out=lambda given: _rows(given).disable(),
@@ -112,7 +112,7 @@ SKIP_NEXT = Action(
         "Skipped the next run of %(count)s schedules",
         "number",
     ),
-    effect=_("The tick after the next one will be the next. One that has no other tick ends."),
+    effect=_("The run after the next one will be the next. What has no other run to come ends."),
     fits=lambda: Q(next_at__isnull=False),
     reach=Q,
     carry_out=lambda given: _rows(given).skip_next(),
@@ -124,8 +124,8 @@ RUN_SCHEDULE = Action(
     ask=ngettext_lazy("Run %(count)s schedule now", "Run %(count)s schedules now", "number"),
     done=ngettext_lazy("%(count)s schedule runs now", "%(count)s schedules run now", "number"),
     effect=_(
-        "One run of each begins at once, besides their ticks, whether they are enabled or not, and"
-        " whether an earlier run is alive or not."
+        "One run of each begins at once, besides the planned ones, also of what is disabled, and"
+        " also while an earlier run is alive."
     ),
     fits=Q,
     reach=Q,

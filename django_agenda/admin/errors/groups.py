@@ -56,7 +56,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Hold the groups that are asked for, how many more there are, and how many in each state."""
+    """Hold the groups that are asked for, how many more there are, and how many in each state.
+
+    `total` is how often all of those occurred that are asked for, with those that are more.
+    """
 
     groups: list[Group]
     more: int
@@ -90,7 +93,7 @@ def read_groups(
         groups=[group for group in shown if group.sample.error_fingerprint],
         more=len(chosen) - len(shown),
         states=Counter(group.state for group in groups),
-        total=sum(group.week for group in groups),
+        total=sum(group.week for group in chosen),
     )
 
 

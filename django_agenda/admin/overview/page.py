@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from django_agenda.admin import states, wording
 from django_agenda.admin.holds import hold_banners, read_holds
-from django_agenda.admin.numbers import Figure, Tile
+from django_agenda.admin.numbers import Figure, Tile, within
 from django_agenda.admin.obstacles import no_redis, nobody
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.timeline.strip import Strip
@@ -197,9 +197,9 @@ def _tiles(
             (_("peak"), _a_minute(load.ahead)),
         ),
         _tile(
-            _("Lateness"),
+            _("Lateness, last 15 min"),
             _("of what was due in the last 15 minutes, from the due moment to the start"),
-            *((f"p{share}", _duration(late.quantile(share / 100))) for share in (50, 95)),
+            *((within(share), _duration(late.quantile(share / 100))) for share in (50, 95)),
         ),
     ]
 

@@ -25,6 +25,7 @@ from django_agenda.admin.workers.states import recent_workers, state_of, wish_of
 from django_agenda.models.worker import Worker
 
 SHOWN = 12
+_ENDED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,10 @@ def read_workers(
     """Read them in one statement, the living ones first; `claimed` is how much, by their ids."""
     living, ended = recent_workers(rows.defer("load"), moment)
     at_work = [one for one in living if one.status == Worker.Status.ACTIVE]
-    shown = [*living, *ended]
+    shown = [*living, *ended[:_ENDED]][:SHOWN]
     return WorkerRows(
-        rows=[_row(one, claimed.get(one.pk, 0), moment, url_of) for one in shown[:SHOWN]],
-        more=max(len(shown) - SHOWN, 0),
+        rows=[_row(one, claimed.get(one.pk, 0), moment, url_of) for one in shown],
+        more=len(living) + len(ended) - len(shown),
         crew=Crew(
             living=len(living),
             at_work=len(at_work),

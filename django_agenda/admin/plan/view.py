@@ -100,7 +100,7 @@ def _scatter(
             raise ValueError(_("A living batch has this key: nothing was added."))
         _write_down(request, batch, form)
     batch.refresh_from_db()
-    words = _("Scattered: %(description)s.") % {"description": batch.describe()}
+    words = _("Scattered: %(description)s.") % {"description": batch.describe(wording.count)}
     admin.message_user(request, words, messages.SUCCESS)
     return HttpResponseRedirect(admin.url_of(batch))
 
@@ -118,7 +118,7 @@ def _page(
     admin: ActingAdmin, request: HttpRequest, form: PlanForm, preview: Preview | None = None
 ) -> HttpResponse:
     shown = {
-        **admin.frame(request, None),
+        **admin.frame(request, _("New batch")),
         "title": _("New batch"),
         "add": True,
         "change": False,

@@ -16,6 +16,7 @@ from django_agenda.admin.acting import may_do
 from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.actions.history import Deed, deeds_of
 from django_agenda.admin.numbers import Figure, Tile
+from django_agenda.admin.span import MILLISECOND
 from django_agenda.admin.states import State
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
@@ -32,7 +33,7 @@ OPEN = State("succeeded", pgettext_lazy("of a queue", "open"))
 PAUSED = State("paused", gettext_lazy("paused"))
 _LEVELS = {
     WELL: State("succeeded", pgettext_lazy("of a check", "well")),
-    BEHIND: State("missed", pgettext_lazy("of a check", "behind")),
+    BEHIND: State("missed", pgettext_lazy("of a check", "needs attention")),
 }
 _BROKEN = State("failed", pgettext_lazy("of a check", "broken"))
 
@@ -70,7 +71,7 @@ def queues_page(admin: QueueAdmin, request: HttpRequest) -> Page:
     using = router.db_for_read(Execution)
     found = survey(using)
     controls = may_do(request, "control_batch")
-    findings = [(_LEVELS.get(one.level, _BROKEN), one) for one in examine(using, Limits())]
+    findings = [(_LEVELS.get(one.level, _BROKEN), _said(one)) for one in examine(using, Limits())]
     return Page(
         sentence=_sentence(found),
         broker_error=found.broker_error,
@@ -81,6 +82,15 @@ def queues_page(admin: QueueAdmin, request: HttpRequest) -> Page:
         repair=admin.repair_url() if may_do(request, "repair_agenda") else "",
         deeds=deeds_of(Queue, now()),
     )
+
+
+def _said(finding: Finding) -> Finding:
+    """Say how long something has waited as everywhere in the admin."""
+    if finding.waited is None:
+        return finding
+    words = _("the oldest that is due has waited %(duration)s")
+    waited = wording.duration(finding.waited / MILLISECOND)
+    return finding._replace(words=words % {"duration": waited})
 
 
 def _sentence(found: Survey) -> str:

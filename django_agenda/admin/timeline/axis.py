@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from django.utils.dateformat import format as format_date
 
+from django_agenda.admin.wording import short_date
+
 WIDTH = 1000
 _MILLISECOND = timedelta(milliseconds=1)
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -144,7 +146,7 @@ def _is_midnight(moment: datetime) -> bool:
 
 def _label(moment: datetime, step: int, *, is_date: bool) -> str:
     if is_date:
-        return format_date(moment, "M Y" if step >= 91 * _DAY else "j M")
+        return format_date(moment, "M Y" if step >= 91 * _DAY else short_date())
     if step >= _MINUTE:
         return format_date(moment, "H:i")
     if step >= _SECOND:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django_agenda.admin.wording import count
+
 from .axis import Axis, block, number
 
 _GAP = 0.8
@@ -93,10 +95,7 @@ def _levels(highest: int, bottom: float, height: float) -> list[Level]:
     if 0 < half < highest * 0.75:
         values.append(half)
     return [
-        Level(
-            y=number(bottom - height * value / highest), label=f"{value:,}".replace(",", "\u202f")
-        )
-        for value in values
+        Level(y=number(bottom - height * value / highest), label=count(value)) for value in values
     ]
 
 

@@ -20,6 +20,7 @@ from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.buttons import button, fitting
 from django_agenda.admin.actions.history import deeds
 from django_agenda.admin.actions.of_workers import OF_WORKERS
+from django_agenda.admin.lost import worker_words
 from django_agenda.admin.obstacles import no_redis
 from django_agenda.admin.states import OUTCOMES
 from django_agenda.clock import now
@@ -100,7 +101,10 @@ class WorkerAdmin(ActingAdmin):
                 button(self, row, action) for action in fitting(self, request, row, OF_WORKERS)
             ],
             "deeds": deeds(row, moment),
-            "facts": _facts(row, card, moment),
+            "facts": [
+                *worker_words(row, self.list_url(Execution) if sees else ""),
+                *_facts(row, card, moment),
+            ],
             "runs": [run_of(one, moment, self.url_of(one)) for one in found[:_MOST_RUNNING]]
             if sees
             else [],

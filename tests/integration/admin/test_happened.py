@@ -14,7 +14,7 @@ from django_agenda.admin.errors.groups import read_groups
 from django_agenda.admin.overview.errors import read_errors
 from django_agenda.admin.overview.scope import read_scope
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution
+from django_agenda.models import Batch, ErrorGroup, Execution
 from django_agenda.models.happened import happened
 from django_agenda.scheduling.count import count_failures, count_runs
 from django_agenda.scheduling.grid import Grid
@@ -129,3 +129,19 @@ def test_what_ran_late_keeps_its_times_when_it_is_pruned() -> None:
     assert (rollup.first_start_ms, rollup.last_end_ms) == (660_000, 664_000)
     assert (runs.first_start_ms, runs.last_end_ms) == (660_000, 664_000)
     assert [(one.first_ms, one.last_ms) for one in rollup.failures.values()] == [(664_000,) * 2]
+
+
+def test_shares_of_the_errors_that_are_shown_add_up(admin_client: Client) -> None:
+    late = now() - SECOND
+    for mark, many in (("a" * 16, 2), ("b" * 16, 1), ("c" * 16, 5)):
+        for _ in range(many):
+            ExecutionFactory.create(
+                status="failed", error_fingerprint=mark, due_at=late, finished_at=late
+            )
+    ErrorGroup.objects.create(
+        pk="c" * 16, state=ErrorGroup.State.IGNORED, changed_at=now(), changed_by="ann"
+    )
+
+    page = admin_client.get(reverse("admin:django_agenda_errorgroup_changelist")).context["page"]
+
+    assert [row.share for row in page.rows] == ["66.7 %", "33.3 %"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
 from tests import tasks
-from tests.factories import CALM, Scene, WorkerFactory, flood
+from tests.factories import CALM, BatchFactory, Scene, WorkerFactory, flood
 
 from .conftest import ClientFor
 
@@ -123,3 +124,12 @@ def test_the_page_offers_the_last_minutes_and_the_failures(admin_client: Client)
     lately = admin_client.get(page_of(batch) + steps()["Last 15 min"]).context["page"]
     assert int(lately.timeline.drawing.hi) - int(lately.timeline.drawing.lo) == 900_000
     assert "Failures only" not in steps("?status=failed")
+
+
+def test_the_timeline_says_how_far_its_clock_is_from_utc(admin_client: Client) -> None:
+    start = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    batch = BatchFactory.create(start=start, over=timedelta(hours=24))
+    with timezone.override("Europe/Berlin"):
+        page = admin_client.get(page_of(batch)).context["page"]
+
+    assert page.zone_offset == "UTC+0200 – UTC+0100"

@@ -14,6 +14,7 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from django_agenda.admin import wording
 from django_agenda.models import Batch
 from django_agenda.views import progress_view
 from tests.factories import CALM, Scene, flood
@@ -53,7 +54,7 @@ def test_the_timeline_is_that_of_the_admin_without_links(total: int, detail: str
 
     assert len(captured) <= 4
     assert f"ag-plot-{detail}" in text
-    assert f'aria-label="{batch.describe()}"' in text
+    assert f'aria-label="{batch.describe(wording.count)}"' in text
     assert "<a " not in text
     assert not NOT_ALLOWED.search(text)
 

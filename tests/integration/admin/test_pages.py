@@ -281,6 +281,17 @@ def test_text_of_others_is_never_markup(admin_client: Client) -> None:
         assert "<img src=x" not in page
 
 
+def test_numbers_look_the_same_everywhere_on_the_page_of_a_batch(admin_client: Client) -> None:
+    ahead = Scene(elapsed=-1, refused=0, cancelled=0)
+    batch = flood(1200, scene=ahead, over=timedelta(seconds=1))
+
+    text = admin_client.get(page_of(batch)).content.decode()
+
+    assert "1,200 scheduled of 1,200" in text
+    assert "1200 " not in text
+    assert "\u202f" not in text
+
+
 def test_an_execution_shows_the_frames_of_the_project_and_the_way_to_its_like(
     admin_client: Client,
 ) -> None:

@@ -102,6 +102,22 @@ def test_with_the_right_payloads_are_shown_without_secrets(client_for: ClientFor
     assert "s3cr3t" not in shown
 
 
+@pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize("right", ["view_payload", "view_worker"])
+def test_the_table_of_a_batch_tells_executions_apart_by_what_one_may_see(
+    client_for: ClientFor, right: str
+) -> None:
+    batch = flood(10, scene=Scene(refused=0, outage=None))
+    execution = batch.executions.earliest("position")
+
+    client = client_for("view_batch", "view_execution", right)
+
+    shown = client.get(address("batch", "change", batch.pk)).content.decode()
+    assert f"send_reminder …{str(execution.pk)[-6:]}" in shown
+    assert ("reminder&quot;" in shown) == (right == "view_payload")
+    assert "s3cr3t" not in shown
+
+
 def test_of_a_task_that_is_unknown_here_no_argument_is_shown(client_for: ClientFor) -> None:
     flood(100, scene=Scene(failing=1.0, refused=0, outage=None))
     execution = Execution.objects.filter(error_class="builtins.ValueError").earliest("position")

@@ -35,6 +35,10 @@ def send(client: Client, address: str, button: str = "save", **changes: Any) -> 
     return client.post(address, {**RIGHT, **changes, button: "1"})
 
 
+def breadcrumbs(page: str) -> str:
+    return page.partition("breadcrumbs")[2].partition("</nav>")[0].partition("</div>")[0]
+
+
 def edit_url(schedule: Schedule) -> str:
     return reverse("admin:django_agenda_schedule_edit", args=[schedule.pk])
 
@@ -43,7 +47,16 @@ def test_the_form_is_reached_from_the_list_and_from_the_page(admin_client: Clien
     schedule = Schedule.objects.interval(tasks.nothing, timedelta(hours=1))
     assert reverse(ADD) in admin_client.get(list_url(Schedule)).content.decode()
     assert edit_url(schedule) in admin_client.get(page_url(schedule)).content.decode()
-    assert admin_client.get(reverse(ADD)).status_code == 200
+    form = admin_client.get(reverse(ADD))
+    assert form.status_code == 200
+    assert "None" not in breadcrumbs(form.content.decode())
+    assert "Add a schedule" in breadcrumbs(form.content.decode())
+
+
+def test_every_field_is_in_one_group(admin_client: Client) -> None:
+    form = admin_client.get(reverse(ADD)).context["form"]
+    grouped = [field.name for _title, fields in form.groups() for field in fields]
+    assert sorted(grouped) == sorted(form.fields)
 
 
 def test_a_preview_shows_ten_runs_and_saves_nothing(admin_client: Client) -> None:
@@ -69,15 +82,15 @@ def test_what_is_right_is_saved_and_written_down(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"expression": "61 * * * *"}, "expression", "61 * * * *"),
-        ({"expression": ""}, "expression", "no cron expression"),
+        ({"expression": "61 * * * *"}, "expression", ">“61 * * * *” is no cron expression"),
+        ({"expression": ""}, "expression", "needed for what is chosen"),
         ({"timezone": "Mars/Base"}, "timezone", "Mars/Base"),
         ({"task": "os.system"}, "task", "not registered"),
         ({"kind": "interval", "interval": "0"}, "interval", "positive"),
         ({"kind": "interval", "interval": "-3"}, "interval", "positive"),
-        ({"kind": "interval", "interval": ""}, "interval", "must be a timedelta"),
+        ({"kind": "interval", "interval": ""}, "interval", "needed for what is chosen"),
         ({"kind": "interval", "interval": "1e300"}, "interval", "too long"),
-        ({"kind": "once", "at": ""}, "at", "aware datetime"),
+        ({"kind": "once", "at": ""}, "at", "needed for what is chosen"),
         ({"kind": "once", "at": "soon"}, "at", "valid date"),
         ({"args": "{"}, "args", "Expecting"),
         ({"kwargs": "[1]"}, "kwargs", "must be a JSON"),

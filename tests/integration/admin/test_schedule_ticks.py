@@ -38,7 +38,7 @@ def test_an_overdue_schedule_is_red_everywhere(admin_client: Client) -> None:
     schedule = hourly(now() - 5 * HOUR - timedelta(minutes=30))
 
     for address in (LIST, page_of(schedule), OVERVIEW):
-        assert "overdue for 5 h 30 min, 6 ticks missed" in text_of(admin_client, address)
+        assert "overdue for 5 h 30 min, 6 runs missed" in text_of(admin_client, address)
     for address in (LIST, page_of(schedule)):
         assert '<span class="ag-badge ag-s-failed">' in text_of(admin_client, address)
 
@@ -76,7 +76,7 @@ def test_after_the_catch_up_the_ticks_that_did_not_run_are_told(admin_client: Cl
     page = text_of(admin_client, page_of(schedule))
 
     assert page.count("before it did not run") == 1
-    assert "5 ticks before it did not run" in page
+    assert "5 runs before it did not run" in page
 
 
 def test_more_ticks_than_anybody_counts_are_told_as_that(admin_client: Client) -> None:
@@ -85,4 +85,4 @@ def test_more_ticks_than_anybody_counts_are_told_as_that(admin_client: Client) -
         interval=timedelta(seconds=1), anchor=start, next_at=start, name="Pulse"
     )
 
-    assert "overdue for 9 h, 100+ ticks missed" in text_of(admin_client, page_of(schedule))
+    assert "overdue for 9 h, 100+ runs missed" in text_of(admin_client, page_of(schedule))

@@ -186,10 +186,10 @@ def test_the_list_draws_the_last_ticks_and_says_how_late_they_were(admin_client:
 
     page = text_of(admin_client, list_url(Schedule))
 
-    assert 'aria-label="Last ticks: 59 succeeded, 1 failed"' in page
+    assert 'aria-label="Last runs: 59 succeeded, 1 failed"' in page
     assert 'viewBox="0 0 60 ' in page
     assert "max 6.9 s" in page
-    assert "style=" not in page.partition("Last ticks")[2].partition("</svg>")[0]
+    assert "style=" not in page.partition("Last runs:")[2].partition("</svg>")[0]
 
 
 def test_a_run_by_hand_is_the_last_one_only_until_the_next_tick(admin_client: Client) -> None:

@@ -47,7 +47,7 @@ def restore_url(one: Strike) -> str:
 
 def test_an_empty_list_says_what_strikes_are(admin_client: Client) -> None:
     page = text_of(admin_client.get(list_url(Strike)))
-    assert "Nothing is struck" in page
+    assert "No strike stands" in page
     assert reverse(ADD) in page
 
 
@@ -65,14 +65,14 @@ def test_the_form_strikes_and_writes_down_who_and_why(admin_client: Client) -> N
 
     one = Strike.objects.get()
     assert response["Location"] == page_url(one)
-    assert message(response) == "Struck: add where a == 7."
+    assert message(response) == "Strike added: add where a == 7."
     assert (one.value, one.by, one.reason) == (7, "admin", "a complaint")
     assert log_of(one) == ["Struck. Reason: a complaint"]
     assert schedule(tasks.add, after=3600)(7, 0).held_by == one.held_by
 
     again = admin_client.post(reverse(ADD), RIGHT | SURE | {"value": "7.0"})
     assert again["Location"] == page_url(one)
-    assert message(again) == "This is struck already."
+    assert message(again) == "This strike stands already."
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from django_agenda.admin import wording
 
@@ -68,3 +68,10 @@ def test_the_title_of_a_moment_is_in_utc() -> None:
 def test_a_distance_is_rough() -> None:
     assert wording.distance(NOON + timedelta(seconds=331), NOON) == "in 5 min"
     assert wording.distance(NOON - timedelta(hours=50), NOON) == "2 d ago"
+
+
+def test_thousands_are_grouped_also_where_no_language_is_on() -> None:
+    with translation.override(None):
+        assert wording.count(12_456) == "12,456"
+    with translation.override("de"):
+        assert wording.count(12_456) == "12.456"

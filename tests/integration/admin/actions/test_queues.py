@@ -22,7 +22,7 @@ from django_agenda.models import Batch, Execution, PausedQueue
 from django_agenda.scheduling import agree
 from tests import tasks
 from tests.conftest import RedisServer
-from tests.factories import WorkerFactory
+from tests.factories import ExecutionFactory, WorkerFactory
 from tests.integration.admin.conftest import ClientFor
 from tests.integration.admin.test_pages import NOT_ALLOWED
 
@@ -277,3 +277,12 @@ def test_the_number_of_statements_does_not_grow(admin_client: Client) -> None:
         pause_queue(queue)
 
     assert statements() <= few
+
+
+def test_how_long_the_oldest_has_waited_is_said_as_everywhere(admin_client: Client) -> None:
+    ExecutionFactory.create(due_at=now() - timedelta(minutes=4, seconds=31))
+
+    page = admin_client.get(reverse(PAGE)).context["page"]
+
+    words = next(one.words for _state, one in page.findings if one.check == "lateness")
+    assert words == "the oldest that is due has waited 4 min 31 s"
