@@ -30,11 +30,9 @@ from .execution_table import Table, read_table
 from .holds import (
     NO_HOLDS,
     QUEUE_PAUSED,
-    Holds,
-    held_url,
     hold_banners,
-    linked,
     read_holds,
+    struck_facts,
     struck_words,
 )
 from .lost import batch_words
@@ -145,7 +143,7 @@ def batch_page(
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
             *batch_words(batch, executions_url),
-            *_struck(admin, request, batch, holds),
+            *struck_facts(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),
         running=outcome.running(batch, links.filter, status, holds.struck),
@@ -194,22 +192,6 @@ def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, Saf
     if batch.paused_at:
         facts.append((_("Paused"), wording.time_tag(batch.paused_at, moment)))
     return facts
-
-
-def _struck(
-    admin: ActingAdmin, request: HttpRequest, batch: Batch, holds: Holds
-) -> list[tuple[str, SafeString | str]]:
-    """Say how many strikes hold: without that a batch might seem to be stuck."""
-    if not holds.struck:
-        return []
-    names = sorted(name for _batch, name in holds.by_strike)
-    url = held_url(admin, request, names[0]) if len(names) == 1 else ""
-    return [
-        (
-            _("Held by strikes"),
-            linked(wording.count(holds.struck), url and f"{url}&batch__id__exact={batch.pk}"),
-        )
-    ]
 
 
 def _refusal(batch: Batch) -> str:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.queue import Queue
@@ -133,6 +134,22 @@ def struck_words(count: int) -> str:
     """Say how many are held by strikes, if any."""
     words = ngettext("%(count)s held by strikes", "%(count)s held by strikes", count)
     return words % {"count": wording.count(count)} if count else ""
+
+
+def struck_facts(
+    admin: ReadOnlyAdmin, request: HttpRequest, batch: Batch, holds: Holds
+) -> list[tuple[str, SafeString | str]]:
+    """Say how many strikes hold: without that a batch might seem to be stuck."""
+    if not holds.struck:
+        return []
+    names = sorted(name for _batch, name in holds.by_strike)
+    url = held_url(admin, request, names[0]) if len(names) == 1 else ""
+    return [
+        (
+            _("Held by strikes"),
+            linked(wording.count(holds.struck), url and f"{url}&batch__id__exact={batch.pk}"),
+        )
+    ]
 
 
 def held_url(admin: ReadOnlyAdmin, request: HttpRequest, held_by: str) -> str:
