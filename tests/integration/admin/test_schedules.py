@@ -252,7 +252,7 @@ def test_missed_ticks_and_priority_are_told(admin_client: Client) -> None:
 
     page = text_of(admin_client, list_url(Schedule))
 
-    assert f"Missed ticks: {Schedule.Misfire.SKIP.label}" in page
+    assert f"Missed runs: {Schedule.Misfire.SKIP.label}" in page
     assert "Priority: 7" in page
 
 
