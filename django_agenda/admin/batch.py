@@ -189,7 +189,7 @@ class BatchAdmin(ActingAdmin):
         }
         return format_html(
             '<span class="ag-cell-bar">{}</span><span class="ag-sub">{}</span>{}',
-            charts.bar(counts, batch.total, batch.describe(wording.count)),
+            charts.bar(counts, batch.total, wording.batch_sentence(batch)),
             done,
             self._trouble(batch),
         )

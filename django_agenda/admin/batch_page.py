@@ -130,7 +130,7 @@ def batch_page(
     failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
         batch=batch,
-        sentence=batch.describe(wording.count),
+        sentence=wording.batch_sentence(batch),
         state=states.of_batch(batch),
         flags=[*states.flags_of(batch), *([QUEUE_PAUSED] if holds.by_queue else [])],
         obstacles=[

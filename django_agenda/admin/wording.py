@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
+from django_agenda.models.batch import Batch
+
 from .units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
 
 _RATE_UNITS = ((1000, SECONDS), (60_000, MINUTES), (3_600_000, HOURS), (86_400_000, DAYS))
@@ -140,3 +142,8 @@ def short_id(key: UUID) -> str:
 def short_task(name: str) -> str:
     """Return the last part of a task's dotted path."""
     return name.rpartition(".")[2]
+
+
+def batch_sentence(batch: Batch) -> str:
+    """Return where a batch stands, in the words and numbers of the admin."""
+    return batch.describe(count, pending=_("not enqueued"))

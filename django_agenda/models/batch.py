@@ -173,13 +173,12 @@ class Batch(models.Model):
         """Return the share that has ended, 0 to 1; an empty batch is complete."""
         return self.done / self.total if self.total else 1.0
 
-    def describe(self, number: Callable[[int], str] = str) -> str:
-        """Say in one sentence, with numbers as that function writes them, where it stands."""
+    def describe(self, number: Callable[[int], str] = str, **words: str) -> str:
+        """Say in one sentence where it stands; `number` writes numbers, `words` rename counts."""
         order = (*self.ENDED, "running", "pending", "scheduled")
-        words = {name: self._meta.get_field(name).verbose_name for name in order}  # type: ignore[union-attr]
-        words["pending"] = gettext("not enqueued")
+        names = {name: self._meta.get_field(name).verbose_name for name in order} | words  # type: ignore[union-attr]
         counted = [
-            f"{number(many)} {words[name]}" for name in order if (many := getattr(self, name))
+            f"{number(many)} {names[name]}" for name in order if (many := getattr(self, name))
         ]
         what = ", ".join(counted) or gettext("nothing to run")
         return gettext("%(what)s of %(total)s") % {"what": what, "total": number(self.total)}

@@ -40,7 +40,7 @@ def agenda_progress(context: template.Context, batch: Batch) -> SafeString:
     It looks at the batch alone, so it is cheap in a list. The page needs our style sheet.
     """
     counts = {slug: getattr(batch, slug) for slug in states.OUTCOMES}
-    words = batch.describe(wording.count)
+    words = wording.batch_sentence(batch)
     return format_html(
         '{}<div class="ag ag-embedded"><p class="ag-embedded-head">{} <span>{}</span></p>{}</div>',
         _icons(context),
@@ -71,7 +71,7 @@ def agenda_timeline(context: template.Context, batch: Batch) -> SafeString:
     shown = {
         "timeline": timeline,
         "drawing": timeline.drawing,
-        "label": batch.describe(wording.count),
+        "label": wording.batch_sentence(batch),
     }
     return _icons(context) + render_to_string(_TIMELINE, shown)
 

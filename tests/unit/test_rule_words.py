@@ -110,7 +110,19 @@ EXPRESSIONS = st.tuples(
 ).map(" ".join)
 
 
-@given(expression=EXPRESSIONS, language=st.sampled_from([code for code, _ in settings.LANGUAGES]))
+def has_ticks(expression: str) -> bool:
+    """Tell whether it is one at all: the second Monday is never the first of a month."""
+    try:
+        Cron(expression)
+    except ValueError:
+        return False
+    return True
+
+
+@given(
+    expression=EXPRESSIONS.filter(has_ticks),
+    language=st.sampled_from([code for code, _ in settings.LANGUAGES]),
+)
 def test_there_are_words_for_every_expression(expression: str, language: str) -> None:
     with translation.override(language):
         words = rule_in_words(Cron(expression))

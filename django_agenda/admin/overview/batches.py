@@ -156,7 +156,7 @@ def row_of(
         url=url_of(batch),
         state=states.of_batch(batch),
         flags=states.flags_of(batch),
-        bar=charts.bar(counts, batch.total, batch.describe(wording.count)),
+        bar=charts.bar(counts, batch.total, wording.batch_sentence(batch)),
         done=_("%(done)s of %(total)s") % done,
         window=wording.time_tag(batch.start, moment, seconds=False),
         distance=_distance(batch, moment),

@@ -100,7 +100,7 @@ def _scatter(
             raise ValueError(_("A living batch has this key: nothing was added."))
         _write_down(request, batch, form)
     batch.refresh_from_db()
-    words = _("Scattered: %(description)s.") % {"description": batch.describe(wording.count)}
+    words = _("Scattered: %(description)s.") % {"description": wording.batch_sentence(batch)}
     admin.message_user(request, words, messages.SUCCESS)
     return HttpResponseRedirect(admin.url_of(batch))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from django_agenda.admin.outcome import scheduling
+from django_agenda.admin.wording import batch_sentence
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution
 from tests.factories import BatchFactory, ExecutionFactory
@@ -87,4 +88,4 @@ def test_what_was_cancelled_before_its_turn_is_withdrawn() -> None:
 def test_one_word_stands_for_what_redis_refused() -> None:
     batch = batch_of((3, "scheduled"), (7, "pending"), enqueued=3, told_until=3)
 
-    assert batch.describe() == "7 not enqueued, 3 scheduled of 10"
+    assert batch_sentence(batch) == "7 not enqueued, 3 scheduled of 10"
