@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from django_agenda.admin import wording
+from django_agenda.admin.wording import batch_sentence
 from django_agenda.models import Batch
 from django_agenda.views import progress_view
 from tests.factories import CALM, Scene, flood
@@ -40,7 +41,7 @@ def test_progress_is_a_bar_and_a_sentence_without_a_statement() -> None:
         text = rendered("{% agenda_progress batch %}", batch=batch)
 
     assert not captured
-    assert text.count(batch.describe()) == 3  # in words, as a tooltip, and for screen readers
+    assert text.count(batch_sentence(batch)) == 3  # in words, as a tooltip, and for screen readers
     assert "partly scheduled" in text
     assert 'class="ag-fill ag-s-failed"' in text
 
