@@ -15,7 +15,6 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from django_agenda.admin import wording
-from django_agenda.admin.wording import batch_sentence
 from django_agenda.models import Batch
 from django_agenda.views import progress_view
 from tests.factories import CALM, Scene, flood
@@ -41,7 +40,9 @@ def test_progress_is_a_bar_and_a_sentence_without_a_statement() -> None:
         text = rendered("{% agenda_progress batch %}", batch=batch)
 
     assert not captured
-    assert text.count(batch_sentence(batch)) == 3  # in words, as a tooltip, and for screen readers
+    assert (
+        text.count(wording.batch_sentence(batch)) == 3
+    )  # in words, as a tooltip, and for screen readers
     assert "partly scheduled" in text
     assert 'class="ag-fill ag-s-failed"' in text
 
@@ -55,7 +56,7 @@ def test_the_timeline_is_that_of_the_admin_without_links(total: int, detail: str
 
     assert len(captured) <= 4
     assert f"ag-plot-{detail}" in text
-    assert f'aria-label="{batch.describe(wording.count)}"' in text
+    assert f'aria-label="{wording.batch_sentence(batch)}"' in text
     assert "<a " not in text
     assert not NOT_ALLOWED.search(text)
 
