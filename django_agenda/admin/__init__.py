@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .batch import BatchAdmin
+from .batches.inline import BatchInline
+from .batches.view import BatchAdmin
 from .errors.view import ErrorGroupAdmin
-from .execution import ExecutionAdmin
-from .inline import BatchInline
-from .operation import OperationAdmin
+from .executions.view import ExecutionAdmin
+from .operations.view import OperationAdmin
 from .overview.view import OverviewAdmin
 from .plan.sources import arguments_for
 from .queues.view import QueueAdmin
 from .registering import register_on
-from .schedule import ScheduleAdmin
-from .strike import StrikeAdmin
+from .schedules.view import ScheduleAdmin
+from .strikes.view import StrikeAdmin
 from .workers.view import WorkerAdmin
 
 __all__ = [

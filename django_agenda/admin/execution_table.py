@@ -19,10 +19,10 @@ from .span import MILLISECOND
 from .states import State
 
 if TYPE_CHECKING:
-    from .batch_links import Links
-    from .batch_subject import Subject
+    from .batches.links import Links
+    from .batches.slices import Histogram
+    from .batches.subject import Subject
     from .read_only import ReadOnlyAdmin
-    from .slices import Histogram
 
 SIZE = 25
 _READ = (

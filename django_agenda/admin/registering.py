@@ -15,14 +15,14 @@ from django_agenda.models.schedule import Schedule
 from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 
-from .batch import BatchAdmin
+from .batches.view import BatchAdmin
 from .errors.view import ErrorGroupAdmin
-from .execution import ExecutionAdmin
-from .operation import OperationAdmin
+from .executions.view import ExecutionAdmin
+from .operations.view import OperationAdmin
 from .overview.view import OverviewAdmin
 from .queues.view import QueueAdmin
-from .schedule import ScheduleAdmin
-from .strike import StrikeAdmin
+from .schedules.view import ScheduleAdmin
+from .strikes.view import StrikeAdmin
 from .workers.view import WorkerAdmin
 
 _PAGES: dict[type[Model], type[admin.ModelAdmin]] = {  # type: ignore[type-arg]

@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_agenda.admin import charts, states, wording
-from django_agenda.admin.batch_subject import Subject
-from django_agenda.admin.batch_timeline import build
+from django_agenda.admin.batches.subject import Subject
+from django_agenda.admin.batches.timeline import build
 from django_agenda.admin.span import whole_span
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch

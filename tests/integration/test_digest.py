@@ -30,7 +30,7 @@ LARGE = 300
 def _soon_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "ROWS_A_STEP", 99)
     monkeypatch.setattr(Batch, "LARGE", LARGE)
-    for module in ("batch_subject", "timeline.drawing"):
+    for module in ("batches.subject", "timeline.drawing"):
         monkeypatch.setattr(f"django_agenda.admin.{module}.DOTS_UP_TO", LARGE)
 
 
@@ -58,8 +58,8 @@ def test_the_page_is_the_same_from_the_digest_and_from_the_rows(
 
     assert write() > 3
     counted = digest_of(batch)
-    monkeypatch.setattr("django_agenda.admin.batch_timeline.count_outcomes", None)
-    monkeypatch.setattr("django_agenda.admin.batch_failures.count_failures", None)
+    monkeypatch.setattr("django_agenda.admin.batches.timeline.count_outcomes", None)
+    monkeypatch.setattr("django_agenda.admin.batches.failures.count_failures", None)
 
     assert counted is not None
     assert Counted.read(counted.text()) == counted
@@ -148,7 +148,7 @@ def test_a_look_goes_on_where_the_last_one_stopped(
 def test_who_sees_only_some_executions_is_not_shown_the_counts_of_all(
     admin_client: Client, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django_agenda.admin.execution import ExecutionAdmin
+    from django_agenda.admin.executions.view import ExecutionAdmin
 
     write()
     some = Execution.objects.filter(status="failed")

@@ -12,8 +12,8 @@ from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
-from django_agenda.admin import batch_page
 from django_agenda.admin.actions.history import deeds
+from django_agenda.admin.batches import page as batch_page
 from django_agenda.models import Batch
 from django_agenda.models.transactions import one_snapshot
 from tests.factories import Scene, flood

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import redaction, wording
-from django_agenda.admin.schedule_ticks import LATE_AFTER, overdue_words
+from django_agenda.admin.schedules.ticks import LATE_AFTER, overdue_words
 from django_agenda.models.schedule import Schedule
 
 SHOWN = 8

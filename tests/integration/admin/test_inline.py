@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy
 
 from django_agenda.admin import BatchAdmin, BatchInline
+from django_agenda.admin.wording import batch_sentence
 from django_agenda.models import Batch, label_of
 from tests.factories import CALM, BatchFactory, Scene, flood
 
@@ -63,7 +64,7 @@ def test_a_row_shows_the_batches_that_carry_its_label(admin_client: Client, grou
 
     assert label_of(group) == f"auth.group:{group.pk}"
     assert f'href="/shop/django_agenda/batch/{batch.pk}/change/"' in text
-    assert batch.describe() in text
+    assert batch_sentence(batch) in text
     assert "Of another" not in text
     assert "Letters" in text
     assert "No batch is about this yet." in text

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import django_agenda
+from django_agenda.admin.wording import batch_sentence
 from django_agenda.clock import now
 from django_agenda.models import Batch
 from tests.factories import CALM, Scene, flood
@@ -41,7 +42,7 @@ def test_the_fragment_is_the_page_without_its_frame(admin_client: Client) -> Non
 
     page = response.content.decode()
     assert "<html" not in page
-    assert batch.describe() in page
+    assert batch_sentence(batch) in page
     assert 'class="ag-svg' in page
     assert "no-store" in response["Cache-Control"]
     assert "private" in response["Cache-Control"]
@@ -151,7 +152,7 @@ def test_the_rights_are_those_of_the_page(client_for: ClientFor) -> None:
 
     fragment = client_for("view_batch").get(live(batch)).content.decode()
 
-    assert batch.describe() in fragment
+    assert batch_sentence(batch) in fragment
     assert 'id="executions"' not in fragment
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_agenda.admin.outcome import scheduling
+from django_agenda.admin.batches.outcome import scheduling
 from django_agenda.admin.wording import batch_sentence
 from django_agenda.clock import now
 from django_agenda.models import Batch, Execution

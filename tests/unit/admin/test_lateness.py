@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from django_agenda.admin.batches.pruned import with_pruned_times
 from django_agenda.admin.lateness import Sketch, Started, exact_sketch, times_from, times_of
 from django_agenda.admin.numbers import tiles
-from django_agenda.admin.pruned import with_pruned_times
 from django_agenda.admin.span import Span
 from django_agenda.scheduling.count import Runs
 from django_agenda.scheduling.rollup import Rollup

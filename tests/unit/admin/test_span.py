@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_agenda.admin.slices import coarser, tabulate
+from django_agenda.admin.batches.slices import coarser, tabulate
 from django_agenda.admin.span import Span, moved, read_span, whole_span
 from django_agenda.admin.timeline.drawing import DOTS_UP_TO
 from django_agenda.models import Batch

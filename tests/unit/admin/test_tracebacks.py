@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_agenda.admin.tracebacks import own_frames
+from django_agenda.admin.executions.tracebacks import own_frames
 
 OWN = """  File "/srv/shop/tasks.py", line 31, in send_reminder
     server.send_message(mail)

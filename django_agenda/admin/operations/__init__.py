@@ -1,0 +1,1 @@
+"""The list of operations, and the page of one."""

@@ -1,0 +1,1 @@
+"""The list of strikes, the page of one, and the form that adds one."""
