@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest
 
 from django_agenda.admin.lateness import Sketch
@@ -49,15 +49,21 @@ def lateness_of(batches: Sequence[Batch]) -> dict[int, float]:
         Execution.objects.filter(batch__in=counted, lag_ms__isnull=False)
         .annotate(step=sql_step("lag_ms"))
         .values_list("batch", "step")
-        .annotate(count=Count("*"))
+        .annotate(count=Count("*"), most=Max("lag_ms"))
         .order_by()
     )
-    steps: dict[int, Counter[int]] = {}
-    for pk, step, many in found:
-        steps.setdefault(pk, Counter())[max(int(step), 0)] += many
+    steps: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    longest: defaultdict[int, int] = defaultdict(int)
+    for pk, step, many, most in found:
+        steps[pk][max(int(step), 0)] += many
+        longest[pk] = max(longest[pk], most)
     for batch in batches:
         if batch.rollup:
-            steps.setdefault(batch.pk, Counter()).update(rollup_of(batch).lag)
-    sketches = {pk: Sketch(sorted(counts.items())) for pk, counts in steps.items()}
+            pruned = rollup_of(batch)
+            steps[batch.pk].update(pruned.lag)
+            longest[batch.pk] = max(longest[batch.pk], pruned.longest_lag_ms or 0)
+    sketches = {
+        pk: Sketch(sorted(counts.items()), longest=longest[pk]) for pk, counts in steps.items()
+    }
     late = {pk: sketch.quantile(_SHARE) for pk, sketch in sketches.items()}
     return {pk: value for pk, value in late.items() if value is not None}

@@ -33,6 +33,7 @@ from django_agenda.admin.filters import (
     SourceFilter,
     StatusFilter,
 )
+from django_agenda.admin.numbers import within
 from django_agenda.admin.plan.view import plan_view
 from django_agenda.admin.search import search_batches
 from django_agenda.admin.states import OUTCOMES
@@ -232,9 +233,10 @@ def _late(late_ms: float | None) -> SafeString | str:
     if late_ms is None:
         return ""
     return format_html(
-        '<span class="ag-sub{}" title="{}">p95 +{}</span>',
+        '<span class="ag-sub{}" title="{}">{} {}</span>',
         " ag-late" if late_ms > _LATE_MS else "",
         _("95 of 100 started no later than this after their moment"),
+        within(95),
         wording.duration(late_ms),
     )
 

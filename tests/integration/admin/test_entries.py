@@ -164,5 +164,6 @@ def test_the_list_says_how_late_a_batch_was(admin_client: Client) -> None:
 
     rows = admin_client.get(BATCHES).context["cl"].result_list
 
-    assert rows[0].late_ms == pytest.approx(90_000, rel=0.05)
-    assert "p95 +1 min" in admin_client.get(BATCHES).content.decode()
+    # In steps, but never later than the latest of all.
+    assert 90_000 * 0.95 < rows[0].late_ms <= 90_000
+    assert "95 % within 1 min" in admin_client.get(BATCHES).content.decode()
