@@ -34,7 +34,8 @@ TARGETS = {
     "executions": 300.0,
     "batches": 300.0,
     "workers": 300.0,
-    "overview": 300.0,
+    # Of two million executions, of which 190 000 stand with an error.
+    "overview": 400.0,
 }
 
 
