@@ -128,7 +128,7 @@ def _row(
         arguments=redaction.brief(execution) if payload else "",
         url=admin.url_of(execution),
         state=states.of_execution(execution, subject.now, subject.paused),
-        held_by=execution.held_by or _paused(subject, execution),
+        held_by=states.why_held(execution.held_by) or _paused(subject, execution),
         planned=wording.time_tag(planned, subject.now, exact=subject.span.length_ms < 600_000),
         lag="" if execution.lag_ms is None else wording.duration(execution.lag_ms),
         run=_ran(execution),

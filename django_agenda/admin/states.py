@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.strike import Strike
 from django_agenda.models.worker import Worker
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def known_of(model: type[Model]) -> Mapping[str, State]:
     return BATCHES if model is Batch else OUTCOMES
 
 
+_WHY_HELD = {
+    Execution.PAUSED: _("paused"),
+    Execution.BATCH_PAUSED: _("batch paused"),
+    Execution.UNKNOWN_TASK: _("unknown task"),
+    Execution.IN_TURN: _("previous run"),
+    Execution.NO_SLOT: _("no free slot"),
+}
+
+
 def of_batch(batch: Batch) -> State:
     """Return the state of a batch."""
     return BATCHES[batch.status]
@@ -104,6 +114,13 @@ def flags_of(batch: Batch) -> list[State]:
     if (batch.failed or batch.missed) and batch.status not in ended_badly:
         flags.append(HAS_FAILURES)
     return flags
+
+
+def why_held(held_by: str) -> str:
+    """Return by what an execution is held, in words; nothing when it is not."""
+    if held_by.startswith(Strike.HELD_BY):
+        return gettext("strike %(number)s") % {"number": held_by.removeprefix(Strike.HELD_BY)}
+    return str(_WHY_HELD.get(held_by, held_by))
 
 
 def of_execution(execution: Execution, now: datetime, paused: Collection[str] = ()) -> State:

@@ -144,7 +144,7 @@ class ExecutionAdmin(ActingAdmin):
     def state(self, execution: Execution) -> SafeString:
         """Return its state, by what it is held, and its error without particulars."""
         badge = states.of_execution(execution, now()).badge
-        words = execution.held_by or shown_message(execution, payload=False)[:90]
+        words = states.why_held(execution.held_by) or shown_message(execution, payload=False)[:90]
         name = wording.short_task(execution.error_class)
         if not words and not name:
             return badge

@@ -69,11 +69,8 @@ def _sentence(execution: Execution, moment: datetime, *, payload: bool) -> str:
     if execution.held_by == Execution.UNKNOWN_TASK:
         return _("Waits for a worker that knows its task.")
     if execution.held_by:
-        reasons = {
-            Execution.PAUSED: _("paused"),
-            Execution.BATCH_PAUSED: _("its batch is paused"),
-        }
-        reason = reasons.get(execution.held_by, execution.held_by)
+        is_batch = execution.held_by == Execution.BATCH_PAUSED
+        reason = _("its batch is paused") if is_batch else states.why_held(execution.held_by)
         return _("Held: %(reason)s.") % {"reason": reason}
     state = states.of_execution(execution, moment)
     when = wording.distance(execution.due_at, moment)

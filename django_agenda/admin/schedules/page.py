@@ -161,7 +161,7 @@ def _runs(admin: ActingAdmin, schedule: Schedule, moment: datetime) -> list[Run]
             unfired="" if run.tick_at is None else unfired.get(run.tick_at, ""),
             lag="–" if run.lag_ms is None else f"+{wording.duration(run.lag_ms)}",
             took="–" if run.run_ms is None else wording.duration(run.run_ms),
-            held_by=run.held_by,
+            held_by=states.why_held(run.held_by),
         )
         for run in newest[:_RUNS]
     ]

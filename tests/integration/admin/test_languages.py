@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from django_agenda.models import Operation
+from django_agenda.models import Execution, Operation
 from tests.conftest import RedisServer
-from tests.factories import Scene, WorkerFactory, flood
+from tests.factories import ExecutionFactory, Scene, WorkerFactory, flood
 
 from .test_pages import NOT_ALLOWED
 
@@ -48,6 +48,29 @@ def test_every_page_speaks_it(
         assert words in said
     assert "partly scheduled" not in said
     assert "Retry" not in re.sub(r"<[^>]*>", "", said)
+
+
+@pytest.mark.parametrize(
+    ("held_by", "words"),
+    [
+        (Execution.PAUSED, "pausiert"),
+        (Execution.BATCH_PAUSED, "Stapel pausiert"),
+        (Execution.UNKNOWN_TASK, "Aufgabe unbekannt"),
+        (Execution.IN_TURN, "vorheriger Lauf"),
+        (Execution.NO_SLOT, "kein freier Platz"),
+        ("strike 7", "Sperre 7"),
+    ],
+)
+def test_by_what_something_is_held_is_said_in_it(
+    admin_client: Client, held_by: str, words: str
+) -> None:
+    ExecutionFactory.create(held_by=held_by)
+
+    url = reverse("admin:django_agenda_execution_changelist")
+    page = admin_client.get(url, headers={"accept-language": "de"}).content.decode()
+
+    assert words in page
+    assert f">{held_by}<" not in page
 
 
 def test_the_history_stays_english(admin_client: Client) -> None:
