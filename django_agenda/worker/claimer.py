@@ -112,6 +112,7 @@ class Claimer:
             self._queues.look_again()  # a callback may have gone to a queue that is new
         names = self._queues.in_turn()
         ahead = min(self._hands.free, room)
+        asked = monotonic()
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
         # The server read its clock before now, so whoever counts from now is never early.
         starts = monotonic()
@@ -119,7 +120,7 @@ class Claimer:
         self.touch()
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:
-            self._take(found.ids, moment, starts)
+            self._take(found.ids, moment, starts, starts - asked)
         elif is_idle and self._options.burst and self._is_over(found, moment):
             self._enough("nothing is due")
         if found.more or len(found.ids) >= room:
@@ -145,17 +146,19 @@ class Claimer:
         now = database_now(self._using)
         return self._claimed(ids, now, monotonic()) if ids else None
 
-    def take(self, ids: list[str], moment: datetime, starts: float) -> int:
+    def take(self, ids: list[str], moment: datetime, starts: float, blur: float = 0.0) -> int:
         """Claim these ids, and hand over those that are this worker's now; return how many."""
         with self._holdings.claiming:
-            claimed = self._claimed(ids, moment, starts)
+            claimed = self._claimed(ids, moment, starts, blur)
             self._holdings.add(claimed.claims)
         self._start_all(claimed.claims)
         if claimed.entries:
             enqueue(claimed.entries)
         return len(claimed.claims) + claimed.aside
 
-    def _claimed(self, ids: list[str], moment: datetime, starts: float) -> Claimed:
+    def _claimed(
+        self, ids: list[str], moment: datetime, starts: float, blur: float = 0.0
+    ) -> Claimed:
         lease = self._lease()
         horizon = moment + self._reach + ROUNDING
         return claim(
@@ -164,6 +167,7 @@ class Claimer:
             ids,
             moment=moment,
             starts=starts,
+            blur=blur,
             horizon=horizon,
             lease=lease,
         )
@@ -177,8 +181,8 @@ class Claimer:
             if one.starts <= now:
                 self._start(one)
 
-    def _take(self, ids: list[str], moment: datetime, starts: float) -> None:
-        if self.take(ids, moment, starts) < len(ids):
+    def _take(self, ids: list[str], moment: datetime, starts: float, blur: float) -> None:
+        if self.take(ids, moment, starts, blur) < len(ids):
             later, expired = refused(self._using, ids, moment)
             enqueue(later)
             miss(self._using, expired, moment)

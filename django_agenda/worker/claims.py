@@ -80,16 +80,18 @@ def claim(
     starts: float,
     horizon: datetime,
     lease: Lease | None = None,
+    blur: float = 0.0,
 ) -> Claimed:
     """Take those of these executions that wait and are due by `horizon`.
 
     `moment` and `starts` are one and the same instant, of the broker's clock and of the monotonic
-    one. What the guard refuses is left as it is: see refused.
+    one, but that the latter may be later by up to `blur` seconds. What the guard refuses is left as
+    it is: see refused.
     """
     connection = connections[using]
     lease = lease or Lease(worker)
     judged = in_transaction(
-        using, partial(_claim_rows, using, worker, ids, moment, starts, horizon)
+        using, partial(_claim_rows, using, worker, ids, moment, starts, horizon, blur)
     )
     rows, passed = judged.rows, judged.passed
     # As they were popped: the most urgent first.
@@ -145,10 +147,11 @@ def _claim_rows(
     moment: datetime,
     starts: float,
     horizon: datetime,
+    blur: float,
 ) -> Judged:
     vacated: set[str] = set()
     rows = under_strikes(using, partial(_take, using, worker, ids, moment, horizon, vacated))
-    judged = judge(using, rows, moment, starts)
+    judged = judge(using, rows, moment, starts, blur)
     judged = judged._replace(vacated=judged.vacated | vacated)
     before = Execution.status_before_claim
     moves = [(row[1], before(row[13]), _RUNNING) for row in judged.rows]

@@ -141,6 +141,21 @@ def test_what_would_begin_too_late_for_its_moment_is_given_back(living_worker: W
     assert Gate.objects.get().state["starts"] == []
 
 
+def test_a_slow_answer_of_the_broker_leaves_less_time_to_begin(living_worker: Worker) -> None:
+    """The moment that it named may be as old as the answer took: the body would be too late."""
+    [row] = some(1)
+    moment, began = now(), monotonic()
+    ids, blur = [row.pk.hex], 0.4
+    [one] = claim(
+        DEFAULT, living_worker, ids, moment=moment, starts=began, horizon=moment, blur=blur
+    ).claims
+
+    assert one.start is not None
+    assert one.start.tolerance == 600_000
+    assert one._replace(starts=monotonic() - 0.5).may_start
+    assert not one._replace(starts=monotonic() - 0.7).may_start
+
+
 def test_what_is_given_back_unbegun_has_used_up_no_start(living_worker: Worker) -> None:
     [row] = some(1, tasks.seldom, customer=7)
     claims = take(living_worker, row)

@@ -74,11 +74,12 @@ class Judged(NamedTuple):
     vacated: AbstractSet[str] = frozenset()
 
 
-def judge(using: str, rows: list[Row], moment: datetime, starts: float) -> Judged:
+def judge(using: str, rows: list[Row], moment: datetime, starts: float, blur: float) -> Judged:
     """Judge rows as the claim returns them, in its transaction.
 
-    `moment` and `starts` are one instant, of the broker's clock and of the monotonic one. Must come
-    before the counts of batches are changed: outcomes lock in that order.
+    `moment` and `starts` are one instant, of the broker's clock and of the monotonic one, which may
+    be later by up to `blur` seconds. Must come before the counts of batches are changed: outcomes
+    lock in that order.
     """
     gated = _gated({row[2] for row in rows})
     if not gated:
@@ -104,7 +105,7 @@ def judge(using: str, rows: list[Row], moment: datetime, starts: float) -> Judge
     let_in = slots.let_in()
     book.write()
     _write(using, found, written_at)
-    return _judged(rows, found, let_in, moment_us)
+    return _judged(rows, found, let_in, moment_us, int(blur * 1_000_000))
 
 
 def _gated(names: Iterable[str]) -> dict[str, Task[..., Any]]:
@@ -148,24 +149,30 @@ def _write(using: str, found: Sequence[Candidate], moment: datetime) -> None:
 
 
 def _judged(
-    rows: list[Row], found: Sequence[Candidate], let_in: Sequence[Entry], moment_us: int
+    rows: list[Row],
+    found: Sequence[Candidate],
+    let_in: Sequence[Entry],
+    moment_us: int,
+    blur_us: int,
 ) -> Judged:
     out = [one for one in found if one.status != RUNNING]
     gone = {one.id for one in out}
     moved = [entry for one in out if (entry := one.entry())]
     return Judged(
         [row for row in rows if bulk.read_id(row[0]) not in gone] if out else rows,
-        {one.id: _passed(one, moment_us) for one in found if one.status == RUNNING},
+        {one.id: _passed(one, moment_us, blur_us) for one in found if one.status == RUNNING},
         [one.move_of_status() for one in out],
         [*let_in, *moved],
         {one.vacated for one in found if one.vacated is not None},
     )
 
 
-def _passed(one: Candidate, moment_us: int) -> Passed:
+def _passed(one: Candidate, moment_us: int, blur_us: int) -> Passed:
     wait = (one.starts_us - moment_us) / 1_000_000
     slot, rate = one.keys.get("concurrency"), one.policies.rate
     start = None
     if rate is not None:
-        start = Start(one.keys["rate"].id, one.starts_us + rate.tolerance_us, rate.tolerance_us)
+        # A body may begin later than its claim believes, by as much.
+        tolerance_us = rate.tolerance_us - blur_us
+        start = Start(one.keys["rate"].id, one.starts_us + rate.tolerance_us, tolerance_us)
     return Passed(wait, None if slot is None else slot.id, start)
