@@ -44,7 +44,7 @@ class LivePageAdmin(ReadOnlyAdmin):
         """Show the page."""
         if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
             raise PermissionDenied
-        context = self._context(request) | (extra_context or {})
+        context = self._context(request, self.page_tag(request)) | (extra_context or {})
         return TemplateResponse(request, self.page_template, context)
 
     def live_view(self, request: HttpRequest) -> HttpResponse:
@@ -52,7 +52,7 @@ class LivePageAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         tag = self.page_tag(request)
-        return live.answer(request, tag, self.next_s, lambda: self._fragment(request))
+        return live.answer(request, tag, self.next_s, lambda: self._fragment(request, tag))
 
     def page_parts(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the template of the page shows."""
@@ -62,11 +62,11 @@ class LivePageAdmin(ReadOnlyAdmin):
         """Return what changes with time: to know more would cost as much as the page."""
         return live.make_tag(request, int(now().timestamp()) // self.next_s)
 
-    def _fragment(self, request: HttpRequest) -> str:
-        context = self._context(request) | {"frame": live.FRAME}
+    def _fragment(self, request: HttpRequest, tag: str) -> str:
+        context = self._context(request, tag) | {"frame": live.FRAME}
         return render_to_string(self.page_template, context, request)
 
-    def _context(self, request: HttpRequest) -> dict[str, Any]:
+    def _context(self, request: HttpRequest, tag: str) -> dict[str, Any]:
         request.current_app = site = self.admin_site.name
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_live"
         return {
@@ -78,7 +78,7 @@ class LivePageAdmin(ReadOnlyAdmin):
             "overview_url": self.overview_url(request),
             "live": live.Live(
                 url=reverse(name, current_app=site),
-                tag=self.page_tag(request),
+                tag=tag,
                 next_s=self.next_s,
                 choices=self.choices,
             ),

@@ -143,7 +143,9 @@ def batch_page(
         facts=[
             *_facts(batch, end, moment),
             *outlook_facts(batch, rows, last_ms or 0, end, moment),
-            *batch_words(batch, executions_url),
+            *subject.recall(
+                f"lost {bool(executions_url)}", lambda: batch_words(batch, executions_url)
+            ),
             *struck_facts(admin, request, batch, holds),
         ],
         scheduling=outcome.scheduling(batch, rows),

@@ -76,9 +76,11 @@ def test_the_page_of_a_batch_asks_the_same_for_few_and_many(admin_client: Client
                 asked = statements(admin_client, f"{address}?{query}")
                 counts.setdefault(f"{place} {query}", []).append(len(asked))
 
-    for few, some, many in counts.values():
-        assert few <= some <= 18
-        assert many <= 19  # the digest of a large one
+    for kind, (few, some, many) in counts.items():
+        # The fragment reads its operations twice: for its tag, and for what it shows.
+        most = 20 if kind.startswith("live") else 19
+        assert few <= some <= most
+        assert many <= most + 1  # the digest of a large one
 
 
 def test_a_large_batch_is_counted_once_until_somebody_changes_it(admin_client: Client) -> None:
@@ -89,11 +91,11 @@ def test_a_large_batch_is_counted_once_until_somebody_changes_it(admin_client: C
         return sum("GROUP BY" in sql for sql in statements(admin_client, address))
 
     memory.forget()
-    assert [counting(), counting()] == [5, 0]
+    assert [counting(), counting()] == [6, 0]
     pause = reverse("admin:django_agenda_batch_do", args=[batch.pk, "pause"])
     assert admin_client.post(pause, {"seen": "1"}).status_code == 302
 
-    assert counting() == 5
+    assert counting() == 6
 
 
 def test_the_page_of_an_execution_asks_the_same_for_few_and_many(admin_client: Client) -> None:
