@@ -17,8 +17,9 @@ from django_agenda.tasks.task import check_queue_name
 def pause_queue(queue_name: str) -> bool:
     """Claim nothing more of a queue, from the commit on; tell whether it was not paused yet.
 
-    What was claimed already runs. What waits keeps its moment, and `expires` is not looked at
-    until resume_queue(). The queue need not exist yet. Raises ValueError for a bad name.
+    What was claimed already runs, or was just being claimed. What waits keeps its moment, and
+    `expires` is not looked at until resume_queue(). The queue need not exist yet. Raises ValueError
+    for a bad name.
     """
     using = router.db_for_write(PausedQueue)
     name = check_queue_name(queue_name)
