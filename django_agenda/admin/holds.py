@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -116,8 +115,8 @@ def hold_banners(
     if not strikes:
         return found
     if len(strikes) > _SHOWN or not admin.can_see(request, Strike):
-        url = admin.list_url(Strike) if admin.can_see(request, Strike) else ""
-        return [*found, linked(_struck_words(len(strikes)), url)]
+        words = _struck_words(len(strikes))
+        return [*found, linked(words, admin.seen_list_url(request, Strike))]
     return found + [_strike_banner(admin, request, one, holds) for one in strikes]
 
 
@@ -143,20 +142,13 @@ def struck_facts(
     if not holds.struck:
         return []
     names = sorted(name for _batch, name in holds.by_strike)
-    url = held_url(admin, request, names[0]) if len(names) == 1 else ""
+    url = admin.seen_list_url(request, Execution, held_by=names[0]) if len(names) == 1 else ""
     return [
         (
             _("Held by strikes"),
             linked(wording.count(holds.struck), url and f"{url}&batch__id__exact={batch.pk}"),
         )
     ]
-
-
-def held_url(admin: ReadOnlyAdmin, request: HttpRequest, held_by: str) -> str:
-    """Return the list of what is held for one reason, for those who may see it."""
-    if not admin.can_see(request, Execution):
-        return ""
-    return f"{admin.list_url(Execution)}?{urlencode({'held_by': held_by})}"
 
 
 def _queue_banner(
@@ -170,8 +162,8 @@ def _queue_banner(
     )
     when = wording.distance(holds.queues[name], moment)
     said = words % {"name": name, "when": when, "count": wording.count(many)}
-    url = admin.list_url(Queue) if admin.can_see(request, Queue) else ""
-    return _with_buttons(linked(said, url), resume_queue_button(admin, request, name))
+    link = linked(said, admin.seen_list_url(request, Queue))
+    return _with_buttons(link, resume_queue_button(admin, request, name))
 
 
 def _strike_banner(

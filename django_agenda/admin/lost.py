@@ -22,7 +22,6 @@ from . import wording
 
 PARAMETER = "lost_by"
 ANY = "*"
-_NAMED = 3
 # What a worker claimed at its start is written by its own clock.
 _SKEW = timedelta(minutes=1)
 
@@ -66,8 +65,7 @@ def _fact(
 ) -> list[tuple[str, SafeString | str]]:
     if not found:
         return []
-    names = ", ".join(name for name, _many in found[:_NAMED])
-    names += ", …" if len(found) > _NAMED else ""
+    names = wording.some_names([name for name, _many in found])
     words = ngettext(
         "%(count)s after worker %(names)s was lost",
         "%(count)s after workers %(names)s were lost",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -31,13 +32,17 @@ class Crew:
     capacity: int
 
 
+def crew_of(living: Collection[tuple[str, int]]) -> Crew:
+    """Count workers that live, given as status and how much each runs at once."""
+    at_work = [many for status, many in living if status == Worker.Status.ACTIVE]
+    return Crew(living=len(living), at_work=len(at_work), capacity=sum(at_work))
+
+
 def crew_at(moment: datetime) -> Crew:
     """Count the workers in one statement."""
     silent_since = moment - get_settings().WORKER_TTL
     living = Worker.objects.filter(status__in=Worker.LIVING, beat_at__gte=silent_since)
-    found = list(living.order_by().values_list("status", "concurrency"))
-    at_work = [many for status, many in found if status == Worker.Status.ACTIVE]
-    return Crew(living=len(found), at_work=len(at_work), capacity=sum(at_work))
+    return crew_of(list(living.order_by().values_list("status", "concurrency")))
 
 
 def obstacles() -> list[str]:

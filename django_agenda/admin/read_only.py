@@ -33,7 +33,23 @@ _NO_FORM = dict.fromkeys(
 )
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class Unchanged:
+    """Let nobody add, change or delete anything: rows are made by code."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
+class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
     """Show rows with a page of their own each; only `view` is ever permitted."""
 
     actions: Any = None
@@ -52,18 +68,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def media(self) -> forms.Media:
         """Return our style sheet alone: these pages need none of the admin's scripts."""
         return forms.Media(css={"all": [STYLE]})
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: rows are made by code."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Allow what the filters and our own links ask.
@@ -113,10 +117,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             raise PermissionDenied
         return row
 
-    def fragment(self, request: HttpRequest, row: Any) -> str:
-        """Return the page of a row without the frame of the admin around it."""
-        context = {**self.frame(request, row), **self.page_context(request, row)}
-        context["frame"] = FRAME
+    def fragment(self, request: HttpRequest, row: Any, shown: dict[str, Any] | None = None) -> str:
+        """Return the page of a row without the frame of the admin around it.
+
+        `shown` is what page_context() says, for those who know it.
+        """
+        shown = self.page_context(request, row) if shown is None else shown
+        context = {**self.frame(request, row), **shown, "frame": FRAME}
         return render_to_string(self.page_template, context, request)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from django_agenda.models.batch import Batch
 
 from .units import DAYS, HOURS, MILLISECONDS, MINUTES, SECONDS
 
+_NAMED = 3
 _RATE_UNITS = ((1000, SECONDS), (60_000, MINUTES), (3_600_000, HOURS), (86_400_000, DAYS))
 _UNITS = tuple(reversed(_RATE_UNITS))
 
@@ -137,6 +139,11 @@ def _rough(milliseconds: float) -> str:
 def short_id(key: UUID) -> str:
     """Return the end of an id: its beginning is the time, and alike among many."""
     return f"…{str(key)[-6:]}"
+
+
+def some_names(names: Sequence[str]) -> str:
+    """Return the first three names, and a sign that there are more."""
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def short_task(name: str) -> str:

@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
+from django_agenda.admin.span import MILLISECOND
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 
 from .errand import Errand
 
 _FEW = 2
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def overdue_in(errand: Errand) -> int:
@@ -42,5 +42,5 @@ def flood_words(overdue: int, pace: timedelta | None = None) -> str:
     said = words % {"count": wording.count(overdue)}
     if pace is None or pace < timedelta(seconds=1):
         return said
-    length = wording.duration(pace / _MILLISECOND)
+    length = wording.duration(pace / MILLISECOND)
     return f"{said} {_('At the rate of their plan they take %(duration)s.') % {'duration': length}}"

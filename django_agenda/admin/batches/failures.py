@@ -60,7 +60,7 @@ def failure_rows(
     if batch.rollup:
         found = with_pruned_failures(found, rollup_of(batch))
     may_follow = admin.can_see(request, Execution)
-    errors_url = admin.list_url(ErrorGroup) if admin.can_see(request, ErrorGroup) else ""
+    errors_url = admin.seen_list_url(request, ErrorGroup)
     rows = [
         _row(
             admin,

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_agenda.admin.overview.batches import BatchRow, row_of
 from django_agenda.admin.overview.page import seen_rows
-from django_agenda.admin.read_only import STYLE
+from django_agenda.admin.read_only import STYLE, Unchanged
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.labels import having_labels, label_of
@@ -71,7 +71,7 @@ class _NoForms(BaseModelFormSet):  # type: ignore[type-arg]
         return []
 
 
-class BatchInline(InlineModelAdmin):  # type: ignore[type-arg]
+class BatchInline(Unchanged, InlineModelAdmin):  # type: ignore[type-arg]
     """Show the newest batches that are about a row, to those who may see batches.
 
     A batch knows no models of the project: `batches` says which are meant, by their label unless
@@ -111,18 +111,6 @@ class BatchInline(InlineModelAdmin):  # type: ignore[type-arg]
         return site.is_registered(Batch) and site.get_model_admin(Batch).has_view_permission(
             request
         )
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
     def _read(self, request: HttpRequest, obj: Any) -> list[BatchRow]:
         if obj is None or obj.pk is None:

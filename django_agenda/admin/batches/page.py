@@ -112,7 +112,7 @@ def batch_page(
     crew = crew_at(moment)
     holds = NO_HOLDS if batch.is_finished else read_holds(rows)
     done = deeds(batch, moment)
-    executions_url = admin.list_url(Execution) if admin.can_see(request, Execution) else ""
+    executions_url = admin.seen_list_url(request, Execution)
     subject = Subject(
         batch=batch,
         rows=rows,

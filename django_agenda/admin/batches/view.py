@@ -40,6 +40,7 @@ from django_agenda.admin.states import OUTCOMES
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.operation import Operation
 from django_agenda.models.transactions import one_snapshot
 
 from .export import as_csv, as_json, described
@@ -117,10 +118,14 @@ class BatchAdmin(ActingAdmin):
     def page_context(self, request: HttpRequest, row: Batch) -> dict[str, Any]:
         """See batch_page()."""
         moment = now()
+        return self._shown(request, row, moment, operations_of(self, request, row, moment))
+
+    def _shown(
+        self, request: HttpRequest, row: Batch, moment: datetime, under_way: list[Operation]
+    ) -> dict[str, Any]:
         url = reverse(
             "admin:django_agenda_batch_live", args=[row.pk], current_app=self.admin_site.name
         )
-        under_way = operations_of(self, request, row, moment)
         return {
             "page": batch_page(self, request, row, under_way),
             "live": live.Live(
@@ -150,7 +155,7 @@ class BatchAdmin(ActingAdmin):
             request,
             live.batch_tag(request, batch, moment, under_way),
             live.batch_next(batch, moment, under_way),
-            lambda: self.fragment(request, batch),
+            lambda: self.fragment(request, batch, self._shown(request, batch, moment, under_way)),
         )
 
     def json_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -43,8 +43,8 @@ class OverviewAdmin(LivePageAdmin):
             "batches_url": self.list_url(Batch),
             "executions_url": self.list_url(Execution),
             "workers_url": self.list_url(Worker),
-            "schedules_url": self.list_url(Schedule) if self.can_see(request, Schedule) else "",
-            "errors_url": self.list_url(ErrorGroup) if self.can_see(request, ErrorGroup) else "",
+            "schedules_url": self.seen_list_url(request, Schedule),
+            "errors_url": self.seen_list_url(request, ErrorGroup),
         }
 
     def page_tag(self, request: HttpRequest) -> str:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import charts, wording
-from django_agenda.admin.obstacles import Crew
+from django_agenda.admin.obstacles import Crew, crew_of
 from django_agenda.admin.states import SILENT, WORKERS, State
 from django_agenda.admin.workers.hands import (
     Hands,
@@ -63,16 +63,11 @@ def read_workers(
 ) -> WorkerRows:
     """Read them in one statement, the living ones first; `claimed` is how much, by their ids."""
     living, ended = recent_workers(rows.defer("load"), moment)
-    at_work = [one for one in living if one.status == Worker.Status.ACTIVE]
     shown = [*living, *ended[:_ENDED]][:SHOWN]
     return WorkerRows(
         rows=[_row(one, claimed.get(one.pk, 0), moment, url_of) for one in shown],
         more=len(living) + len(ended) - len(shown),
-        crew=Crew(
-            living=len(living),
-            at_work=len(at_work),
-            capacity=sum(one.concurrency for one in at_work),
-        ),
+        crew=crew_of([(one.status, one.concurrency) for one in living]),
         hands=all_hands(claimed, living),
         slots=sum(one.concurrency for one in living),
         silent=silent_words([one for one in living if state_of(one, moment) is SILENT], claimed),

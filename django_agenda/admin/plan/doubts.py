@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncMinute
@@ -12,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
+from django_agenda.admin.obstacles import crew_at
 from django_agenda.admin.overview.scope import planned_between, read_scope
-from django_agenda.conf import get_settings
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
-from django_agenda.models.worker import Worker
 
 from .plan import Plan
 
@@ -137,6 +135,4 @@ def _crowded(many: int) -> list[str]:
 
 
 def _nobody(moment: datetime) -> list[str]:
-    silent_since = moment - get_settings().WORKER_TTL
-    living: Any = Worker.objects.filter(status__in=Worker.LIVING, beat_at__gte=silent_since)
-    return [] if living.exists() else [_("No worker is alive.")]
+    return [] if crew_at(moment).living else [_("No worker is alive.")]

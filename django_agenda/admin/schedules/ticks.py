@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from django.utils.translation import ngettext
 
 from django_agenda.admin import wording
+from django_agenda.admin.span import MILLISECOND
 from django_agenda.models.schedule import Schedule
 
 # A leader that has just died is followed by another one within this time.
 LATE_AFTER = timedelta(seconds=30)
 _MOST = 100
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def is_overdue(schedule: Schedule, moment: datetime) -> bool:
@@ -26,13 +26,13 @@ def overdue_words(schedule: Schedule, moment: datetime) -> str:
     next_at = schedule.next_at
     if next_at is None or not is_overdue(schedule, moment):
         return ""
-    many = ticks_between(schedule, next_at - _MILLISECOND, moment)
+    many = ticks_between(schedule, next_at - MILLISECOND, moment)
     words = ngettext(
         "overdue for %(duration)s, %(count)s run missed",
         "overdue for %(duration)s, %(count)s runs missed",
         many,
     )
-    late = wording.duration((moment - next_at) / _MILLISECOND)
+    late = wording.duration((moment - next_at) / MILLISECOND)
     return words % {"duration": late, "count": tally(many)}
 
 

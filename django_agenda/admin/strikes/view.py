@@ -29,7 +29,7 @@ from django_agenda.admin.actions.forms import SpanWish
 from django_agenda.admin.actions.history import deeds, write_down_on
 from django_agenda.admin.actions.offer import confirm
 from django_agenda.admin.actions.overdue import flood_words
-from django_agenda.admin.holds import held_url, linked
+from django_agenda.admin.holds import linked
 from django_agenda.admin.paging import LeanList
 from django_agenda.admin.read_only import ReadOnlyAdmin
 from django_agenda.clock import now
@@ -56,7 +56,9 @@ class StrikeList(LeanList):
         counts = dict(found)
         for strike in self.result_list:
             strike.held_count = counts.get(strike.held_by, 0)
-            strike.held_url = held_url(self.model_admin, request, strike.held_by)  # type: ignore[arg-type]
+            strike.held_url = self.model_admin.seen_list_url(  # type: ignore[attr-defined]
+                request, Execution, held_by=strike.held_by
+            )
 
 
 @admin.register(Strike)
@@ -140,7 +142,9 @@ class StrikeAdmin(ReadOnlyAdmin):
             "title": _("Strike %(number)s") % {"number": row.pk},
             "words": row.describe(),
             "sentence": _holds(count),
-            "held_url": held_url(self, request, row.held_by) if count else "",
+            "held_url": self.seen_list_url(request, Execution, held_by=row.held_by)
+            if count
+            else "",
             "facts": _facts(row, moment),
             "buttons": buttons,
             "deeds": deeds(row, moment),

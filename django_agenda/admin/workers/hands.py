@@ -11,8 +11,6 @@ from django.utils.translation import ngettext
 from django_agenda.admin import wording
 from django_agenda.models.worker import Worker
 
-_NAMED = 3
-
 
 class Hands(NamedTuple):
     """Count what is claimed; a worker claims a little more than it can run at once.
@@ -63,6 +61,5 @@ def silent_words(silent: Sequence[Worker], claimed: Mapping[object, int]) -> lis
         "%(names)s are silent and hold %(count)s: they are begun again once those are lost",
         len(silent),
     )
-    names = ", ".join(one.name for one in silent[:_NAMED])
-    names += ", …" if len(silent) > _NAMED else ""
+    names = wording.some_names([one.name for one in silent])
     return [words % {"names": names, "count": wording.count(held)}]
