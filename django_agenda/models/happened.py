@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Case, DateTimeField, F, Func, Q, When
+from django.db.models import Case, CharField, DateTimeField, F, Func, Max, Q, When
 from django.db.models.functions import Coalesce
 
 from .execution import Execution
@@ -28,6 +29,38 @@ def happened() -> Case:
         default=Coalesce("started_at", "created_at"),
         output_field=DateTimeField(),
     )
+
+
+def latest(moment: str) -> Max:
+    """Return the SQL for whose `moment` is the last of a group: id_of() reads the id out of it.
+
+    By their ids alone nobody knows: those of one batch are made at once, and fail much later.
+    """
+    return Max(_MomentAndId(moment, "pk"))
+
+
+def id_of(found: str) -> UUID:
+    """Return the id in what latest() found."""
+    return UUID(found.rpartition(" ")[2])
+
+
+class _MomentAndId(Func):
+    """Join both as a text that sorts by the moment: a space comes before every sign of either."""
+
+    output_field = CharField()
+    arg_joiner = "::text || ' ' || "
+    # Other collations pass over spaces and points.
+    template = '((%(expressions)s::text) COLLATE "C")'
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Use what SQLite has: moments and ids are texts, and sort by their bytes."""
+        joined = {"template": "(%(expressions)s)", "arg_joiner": " || ' ' || "}
+        return self.as_sql(compiler, connection, **joined, **context)
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Use what MariaDB and MySQL have."""
+        joined = {"template": "CONCAT(%(expressions)s)", "arg_joiner": ", ' ', "}
+        return self.as_sql(compiler, connection, **joined, **context)
 
 
 class _End(Func):

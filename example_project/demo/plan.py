@@ -18,7 +18,8 @@ class Plan:
 
     `limit` is what the provider takes in a second: a third more than a scattered newsletter needs,
     and far less than a flood brings. `burst` is what it takes at once after a silence: it lets a
-    scattered one through when this machine was busy elsewhere for a moment.
+    scattered one through when this machine was busy elsewhere for a moment, two seconds in a window
+    of ten or more.
     """
 
     seconds: int
@@ -49,6 +50,6 @@ def plan_for(seconds: int, mails: int | None = None) -> Plan:
         raise CommandError(
             f"A window of {seconds} s is too short to show anything: take 2 or more."
         )
-    mails = min(mails or seconds * min(10 + seconds, 30), MOST_MAILS)
+    mails = min(mails or seconds * min(5 + seconds, 30), MOST_MAILS)
     limit = ceil(1.3 * mails / seconds)
-    return Plan(seconds=seconds, mails=mails, limit=limit, burst=ceil(limit * min(seconds / 8, 1)))
+    return Plan(seconds=seconds, mails=mails, limit=limit, burst=ceil(limit * min(seconds / 5, 2)))

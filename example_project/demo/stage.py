@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,22 +56,18 @@ def _open_shop(children: Children) -> None:
     children.start("mailserver", "mailserver", "--port", "0")
     children.start("open_shop", "open_shop", "--user", USER, "--password", PASSWORD)
     children.finish("open_shop", START_TIMEOUT_S)
-    listening = children.wait_for(
-        lambda: re.search(r"Listening on .*:(\d+)\n", children.said("mailserver")),
-        START_TIMEOUT_S,
-        what="mail server",
+    children.environment["MAIL_PORT"] = _wait_for(
+        children, "mailserver", r"Listening on .*:(\d+)\n"
     )
-    assert listening is not None
-    children.environment["MAIL_PORT"] = listening[1]
 
 
 def _start_site_and_workers(children: Children, port: int | None) -> str:
-    address = f"127.0.0.1:{port or _free_port()}"
-    children.start("site", "runserver", "--noreload", address)
+    # With 0 the system gives it a port that nobody takes in between.
+    children.start("site", "runserver", "--noreload", f"127.0.0.1:{port or 0}")
     for number in range(1, WORKERS + 1):
         name = f"worker-{number}"
         children.start(name, "run_agenda_worker", "--worker-id", name)
-    return f"http://{address}"
+    return _wait_for(children, "site", r"(http://\S+?)/\s")
 
 
 def _enter(children: Children, url: str) -> Visitor:
@@ -87,7 +82,10 @@ def _enter(children: Children, url: str) -> Visitor:
     return visitor
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _wait_for(children: Children, name: str, words: str) -> str:
+    """Return what a child says between the brackets of `words`."""
+    said = children.wait_for(
+        lambda: re.search(words, children.said(name)), START_TIMEOUT_S, what=f"word of the {name}"
+    )
+    assert said is not None
+    return said[1]

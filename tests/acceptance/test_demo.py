@@ -19,15 +19,15 @@ def test_the_demonstration_shows_why_scattering_is_better_than_flooding() -> Non
     environment = {name: value for name, value in os.environ.items() if not OURS.match(name)}
 
     done = subprocess.run(
-        [sys.executable, str(MANAGE), "agenda_demo", "--check", "--seconds", "3"],
+        [sys.executable, str(MANAGE), "agenda_demo", "--check", "--seconds", "8", "--mails", "80"],
         env=environment,
         cwd=MANAGE.parent,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"flooded +39 of 39", done.stdout)
-    assert re.search(r"scattered +39 of 39 +38 +0 +1\n", done.stdout)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert re.search(r"flooded +80 of 80", done.stdout)
+    assert re.search(r"scattered +80 of 80 +77 +0 +3\n", done.stdout)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Count, Max, Min, Q, QuerySet
-from django.db.models.functions import Cast, TruncHour
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import TruncHour
 
 from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
-from django_agenda.models.happened import happened
+from django_agenda.models.happened import happened, id_of, latest
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SHOWN = 50
@@ -126,8 +126,7 @@ def _count(rows: QuerySet[Execution], moment: datetime, only: str) -> list[Any]:
             one_batch=Max("batch"),
             first=Min("occurred"),
             last=Max("occurred"),
-            # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
-            sample=Max(Cast("id", CharField())),
+            sample=latest("occurred"),
         )
         .order_by("-day", "-week", "error_fingerprint")[:MOST]
     )
@@ -139,7 +138,7 @@ def _group(row: Any, mark: ErrorGroup | None) -> Group:
         fingerprint=counted.pop("error_fingerprint"),
         state=mark.state_after(row["last"]) if mark else ErrorGroup.State.OPEN.value,
         mark=mark,
-        sample_id=UUID(row["sample"]),
+        sample_id=id_of(row["sample"]),
         **counted,
     )
 

@@ -81,7 +81,7 @@ def read_errors(
             batches=Count("batch", distinct=True),
             first=Min("occurred_at"),
             last=Max("occurred_at"),
-            # PostgreSQL knows no smallest UUID; theirs are in the order in which they were made.
+            # Any will do, only its kind is shown; PostgreSQL knows no smallest UUID.
             sample=Max(Cast("id", CharField())),
         )
         .order_by("-count", "error_fingerprint")[: SHOWN + 50]

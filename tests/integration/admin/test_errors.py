@@ -224,8 +224,8 @@ def test_the_fragment_is_the_page_without_its_frame(admin_client: Client) -> Non
 def test_the_words_of_an_error_lead_to_its_latest_traceback(
     admin_client: Client, client_for: ClientFor
 ) -> None:
-    fail("no address", ago=timedelta(hours=2))
     newest = fail("no address")
+    fail("no address", ago=timedelta(hours=2))
     address = reverse("admin:django_agenda_execution_change", args=[newest.pk])
 
     page, text = shown(admin_client)

@@ -16,6 +16,7 @@ from django_agenda.admin.overview.scope import read_scope
 from django_agenda.clock import now
 from django_agenda.models import Batch, ErrorGroup, Execution
 from django_agenda.models.happened import happened
+from django_agenda.models.identity import uuid7
 from django_agenda.scheduling.count import count_failures, count_runs
 from django_agenda.scheduling.grid import Grid
 from django_agenda.scheduling.prune import Rules, prune
@@ -74,6 +75,27 @@ def test_an_error_happened_at_the_end_of_its_attempt_on_every_page() -> None:
     assert overview.count == "3"
     found = dict(rows.annotate(at=happened()).values_list("position", "at"))
     assert found[1] == pytest.approx(late + timedelta(seconds=2.345), abs=SECOND / 500)
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0, 0.499_999), (0.000_001, 0), (2, 1.9, 0.12, 0.1)])
+def test_an_error_leads_to_whom_it_met_last_and_not_by_the_last_id(
+    fractions: tuple[float, ...],
+) -> None:
+    moment = now()
+    whole = moment.replace(microsecond=0) - timedelta(minutes=2)
+    ends = [whole + fraction * SECOND for fraction in fractions]
+    ids = sorted(uuid7() for _ in ends)
+    in_trouble(
+        *(
+            {"pk": pk, "status": "failed", "due_at": whole, "finished_at": end}
+            for pk, end in zip(ids, ends, strict=True)
+        ),
+        start=whole,
+        failed=len(ends),
+        finished_at=max(ends),
+    )
+
+    assert read_groups(Execution.objects.all(), moment).groups[0].sample_id == ids[0]
 
 
 def test_what_was_refused_happened_when_it_was_written() -> None:
