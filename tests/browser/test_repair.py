@@ -32,7 +32,7 @@ def test_a_batch_is_repaired(admin_page: Page) -> None:
     admin_page.goto(address(batch))
     head = admin_page.locator(".ag-head")
 
-    head.get_by_role("link", name=f"Enqueue {batch.pending} executions").click()
+    head.get_by_role("link", name="Enqueue the rest").click()
     admin_page.get_by_role("button", name=f"Enqueue {batch.pending} executions").click()
     told = admin_page.locator(".messagelist")
     told.get_by_text(f"Enqueued {batch.pending} executions.").wait_for()
@@ -119,11 +119,12 @@ def test_a_partly_scheduled_batch_is_repaired_with_the_keyboard_alone(admin_page
     failed = batch.failed + batch.missed
     admin_page.goto(address(batch))
 
-    for words, done in (
-        (f"Enqueue {batch.pending} executions", f"Enqueued {batch.pending} executions."),
-        (f"Retry {failed} executions", f"Retried {failed} executions."),
+    enqueue, retry = f"Enqueue {batch.pending} executions", f"Retry {failed} executions"
+    for link, words, done in (
+        ("Enqueue the rest", enqueue, f"Enqueued {batch.pending} executions."),
+        (retry, retry, f"Retried {failed} executions."),
     ):
-        tab_to(admin_page, words)
+        tab_to(admin_page, link)
         admin_page.keyboard.press("Enter")
         admin_page.locator("form button[type=submit]", has_text=words).wait_for()
         tab_to(admin_page, words)

@@ -80,7 +80,7 @@ def test_lists_are_filtered_and_searched(page: Page) -> None:
 def test_a_batch_is_put_right_and_rows_are_cancelled(page: Page) -> None:
     batch = flood(60, scene=Scene(elapsed=-0.5, outage=None, refused=0.2, cancelled=0))
     page.goto(address(batch))
-    page.locator(".ag-head").get_by_role("link", name="Enqueue 12 executions").click()
+    page.locator(".ag-head").get_by_role("link", name="Enqueue the rest").click()
     page.get_by_role("button", name="Enqueue 12 executions").click()
     page.locator(".messagelist").get_by_text("Enqueued 12 executions.").wait_for()
 

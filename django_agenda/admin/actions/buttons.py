@@ -30,11 +30,14 @@ class Button:
 
 
 def button(
-    admin: ActingAdmin, row: Model, action: Action, *, count: int = 0, error: str = ""
+    admin: ActingAdmin, row: Model, action: Action, *, count: int = 0, **narrowed: str
 ) -> Button:
-    """Return a button; with a count it says how many."""
+    """Return a button; with a count it says how many: as many as the page that asks will count.
+
+    `narrowed` is written into the address, for the page to heed.
+    """
     words = in_numbers(action.ask, count, wording.count(count)) if count else str(action.label)
-    query = f"?{urlencode({'error': error})}" if error else ""
+    query = f"?{urlencode(narrowed)}" if narrowed else ""
     return Button(
         label=_("%(action)s …") % {"action": words},
         url=admin.action_url(row, action) + query,

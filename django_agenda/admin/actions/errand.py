@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Model, QuerySet
 from django.utils.translation import gettext as _
@@ -17,6 +17,9 @@ from django_agenda.models.execution_set import ExecutionQuerySet
 
 from .action import Action, Given, in_numbers
 from .history import ONE_BY_ONE, named
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class Errand:
     error: str = ""
     is_chosen: bool = True
     row: Model | None = None
-    about: str = ""
+    about: str | _StrPromise = ""
 
     @property
     def within_reach(self) -> ExecutionQuerySet:

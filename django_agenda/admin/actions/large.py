@@ -107,7 +107,7 @@ def _filter_text(request: HttpRequest, errand: Errand, survey: Survey) -> str:
     if errand.row is not None:
         return str(errand.row) + (f", error {errand.error}" if errand.error else "")
     if errand.about:
-        return errand.about
+        return str(errand.about)
     if errand.is_chosen:
         return in_numbers(_CHOSEN, survey.subjects, str(survey.subjects))
     return request.GET.urlencode() or "all"

@@ -32,37 +32,37 @@ class BatchButtons:
     def head(self) -> list[Button]:
         """Return the buttons of the head of the page."""
         shown = [action for action in self.actions if action is not STOP_RETRYING]
-        return [self._button(action, count=self._count(action)) for action in shown]
+        return [
+            button(self.admin, self.batch, action, count=self._count(action)) for action in shown
+        ]
 
     def of_group(self, group: Group) -> list[Button]:
         """Return the buttons of one kind of error."""
         if group.sample.failed_stage == Execution.Stage.ENQUEUE:
-            return self._button_if(ENQUEUE, group.count)
+            # Without a number: it is about the whole batch.
+            return self._button_if(ENQUEUE)
         found = []
         if group.count:
             # The counts of a batch that was pruned are greater than what is left of it.
             count = 0 if self.batch.rollup else group.count
-            found += self._button_if(RETRY, count, group.fingerprint)
+            found += self._button_if(RETRY, count, error=group.fingerprint)
         if group.retrying:
-            found += self._button_if(STOP_RETRYING, 0, group.fingerprint)
+            found += self._button_if(STOP_RETRYING, error=group.fingerprint)
         return found
 
-    def _button_if(self, action: Action, count: int, error: str = "") -> list[Button]:
+    def _button_if(self, action: Action, count: int = 0, **narrowed: str) -> list[Button]:
         if action not in self.actions:
             return []
-        return [self._button(action, count=count, error=error)]
-
-    def _button(self, action: Action, *, count: int, error: str = "") -> Button:
-        return button(self.admin, self.batch, action, count=count, error=error)
+        return [button(self.admin, self.batch, action, count=count, **narrowed)]
 
     def _count(self, action: Action) -> int:
-        """Return how many it is about, where the batch's own counts tell."""
+        """Return how many it is about, where the batch's own counts tell.
+
+        They do not for what is to be enqueued: of what was refused some may be held, and what never
+        was told of is not in that count.
+        """
         batch = self.batch
-        if action is ENQUEUE:
-            return batch.pending
-        if action is RETRY and not batch.rollup:
-            return batch.failed + batch.missed
-        return 0
+        return batch.failed + batch.missed if action is RETRY and not batch.rollup else 0
 
 
 def batch_buttons(admin: ActingAdmin, request: HttpRequest, batch: Batch) -> BatchButtons:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions import page
@@ -24,12 +24,13 @@ from django_agenda.models.error_group import ErrorGroup
 from django_agenda.models.execution import Execution
 from django_agenda.models.execution_set import ExecutionQuerySet
 
-from .groups import WEEK, read_groups, troubled
+from .groups import DAY, WEEK, read_groups, troubled
 from .marking import mark
 from .marks import MARKS, Mark
 from .page import errors_page
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_SPANS = {"day": (DAY, _("The last 24 hours")), "week": (WEEK, _("The last 7 days"))}
 
 
 @admin.register(ErrorGroup)
@@ -37,7 +38,7 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
     """Show the kinds of errors in the place of a list."""
 
     page_template = "admin/django_agenda/errors/page.html"
-    page_title = gettext_lazy("Error groups")
+    page_title = _("Error groups")
     next_s = 15
     choices = (15, 30, 60, 0)
     page_actions: ClassVar = (RETRY, ENQUEUE, CANCEL_TASK, *MARKS)
@@ -65,9 +66,10 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
             found = read_groups(rows, moment, only=object_id).groups
             return mark(self, request, found[0], offer) if found else self._gone(request, object_id)
         if offer is RETRY:
-            # What the page counts.
-            rows = rows.filter(error_fingerprint=object_id, finished_at__gte=moment - WEEK)
-            errand = self._of_kind(offer, rows, error=object_id)
+            # What the page counts from which somebody comes.
+            span, about = _span(request)
+            rows = rows.filter(error_fingerprint=object_id, finished_at__gte=moment - span)
+            errand = self._of_kind(offer, rows, error=object_id, about=about)
         elif offer is ENQUEUE:
             errand = self._of_batches(request, offer, rows.filter(error_fingerprint=object_id))
         else:
@@ -91,3 +93,11 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
         rows = rows.filter(action.reach())
         # Not chosen one by one: what has come since it was asked for is changed as well.
         return Errand(action=action, subjects=rows, executions=rows, is_chosen=False, **more)
+
+
+def _span(request: HttpRequest) -> Any:
+    """Return how far back it goes, and that in words."""
+    try:
+        return _SPANS[request.GET.get("within", "week")]
+    except KeyError:
+        raise Http404 from None

@@ -97,7 +97,7 @@ def read_errors(
     shown = open_[:SHOWN]
     samples = _samples(rows, [UUID(row["sample"]) for row in shown])
     groups = [
-        _row(row, samples[row["error_fingerprint"]], moment, repairs)
+        _row(row, samples[row["error_fingerprint"]], moment, _buttons(row, scope, repairs))
         for row in shown
         if row["error_fingerprint"] in samples
     ]
@@ -137,7 +137,13 @@ def _samples(rows: QuerySet[Execution], ids: Sequence[UUID]) -> dict[str, Execut
     return {row.error_fingerprint: row for row in rows.filter(pk__in=ids).only(*_READ)}
 
 
-def _row(row: Any, sample: Execution, moment: datetime, repairs: Repairs | None) -> ErrorRow:
+def _buttons(row: Any, scope: Scope, repairs: Repairs | None) -> list[Button]:
+    if repairs is None:
+        return []
+    return repairs.of_error(row["error_fingerprint"], row["ended"], is_all=not scope.more)
+
+
+def _row(row: Any, sample: Execution, moment: datetime, repairs: list[Button]) -> ErrorRow:
     state = OUTCOMES[_SLUGS.get(sample.failed_stage, "failed")]
     return ErrorRow(
         fingerprint=row["error_fingerprint"],
@@ -151,5 +157,5 @@ def _row(row: Any, sample: Execution, moment: datetime, repairs: Repairs | None)
         first=wording.time_tag(row["first"], moment, seconds=False),
         last=wording.time_tag(row["last"], moment, seconds=False),
         sample=sample,
-        repairs=repairs.of_error(row["error_fingerprint"], row["ended"]) if repairs else [],
+        repairs=repairs,
     )

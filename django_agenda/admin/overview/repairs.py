@@ -37,7 +37,7 @@ class Repairs:
             if batch.paused_at:
                 found += self._button(batch, RESUME)
             elif self.has_redis and (batch.pending or batch.told_until < batch.total):
-                found += self._button(batch, ENQUEUE, batch.pending)
+                found += self._button(batch, ENQUEUE)
             for name in holds.queues_of(batch.pk):
                 found += resume_queue_button(self.admin, self.request, name)
         failed = batch.failed + batch.missed
@@ -45,17 +45,21 @@ class Repairs:
             found += self._button(batch, RETRY, failed)
         return found
 
-    def of_error(self, fingerprint: str, ended: int) -> list[Button]:
-        """Return what retries all that failed or was missed with one kind of error."""
+    def of_error(self, fingerprint: str, ended: int, *, is_all: bool) -> list[Button]:
+        """Return what retries all that failed or was missed within a day with one kind of error.
+
+        Unless `ended` is all of it no number is told.
+        """
         if not ended:
             return []
-        return self._button(ErrorGroup(pk=fingerprint), of_errors.RETRY, ended)
+        count, group = (ended if is_all else 0), ErrorGroup(pk=fingerprint)
+        return self._button(group, of_errors.RETRY, count, within="day")
 
-    def _button(self, row: Model, action: Action, count: int = 0) -> list[Button]:
+    def _button(self, row: Model, action: Action, count: int = 0, **narrowed: str) -> list[Button]:
         model = type(row)
         if not self.admin.can_see(self.request, model):
             return []
         admin = self.admin.admin_site.get_model_admin(model)
         if not isinstance(admin, ActingAdmin) or not admin.may(self.request, action):
             return []
-        return [button(admin, row, action, count=count)]
+        return [button(admin, row, action, count=count, **narrowed)]

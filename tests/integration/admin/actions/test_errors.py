@@ -128,6 +128,25 @@ def test_what_failed_more_than_a_week_ago_is_left_alone(admin_client: Client) ->
     assert list(failed) == [old]
 
 
+def test_from_the_overview_it_is_about_a_day(admin_client: Client) -> None:
+    kind = group().pk
+    failed = Execution.objects.filter(error_fingerprint=kind, status="failed")
+    failed.update(finished_at=now())
+    old = failed[0]
+    failed.filter(pk=old.pk).update(finished_at=now() - timedelta(days=2))
+    of_a_day = f"{address(kind, 'retry')}?within=day"
+    many = failed.count() - 1
+
+    asked = admin_client.get(of_a_day).content.decode()
+    response = admin_client.post(of_a_day, {"seen": many})
+
+    assert f"Retry {many} executions</h1>" in asked
+    assert "The last 24 hours" in asked
+    assert message(response) == f"Retried {many} executions."
+    assert list(failed) == [old]
+    assert admin_client.get(f"{address(kind, 'retry')}?within=year").status_code == 404
+
+
 def test_it_is_resolved_with_a_reason_and_reopened(admin_client: Client) -> None:
     kind = group()
 
