@@ -53,7 +53,7 @@ class ActingAdmin(ReadOnlyAdmin):
         self.actions = [_for_list(action) for action in self.list_actions]
 
     def has_enqueue_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this user may enqueue the rest of a batch, and plan a new one."""
+        """Tell whether this user may enqueue what Redis refused, and plan a new batch."""
         return may_do(request, "add_batch")
 
     def has_control_permission(self, request: HttpRequest) -> bool:

@@ -15,10 +15,12 @@ from django.db.models import F, Q, QuerySet
 from django_agenda.broker import broker
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
+from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 
+from .change import collect
 from .enqueue import accept, enqueue, enqueue_batch, entry_of
 from .miss import miss
 
@@ -66,6 +68,23 @@ def enqueue_pending(using: str) -> int:
     if found:
         _enqueue(using, found)
     return len(found)
+
+
+def enqueue_refused(executions: QuerySet[Execution]) -> int:
+    """Enqueue those of these that the broker had refused; return how many it took by now.
+
+    The others stay pending, and nothing is raised: their moments are theirs as before.
+    """
+    count, using = 0, executions.db
+    refused = executions.filter(status=Execution.Status.PENDING)
+    for ids in collect(refused, "due_at", "pk").pages():
+        found = list(_rows(using).filter(pk__in=ids, status=Execution.Status.PENDING))
+        try:
+            _enqueue(using, found)
+        except BrokerUnavailable:
+            break
+        count += len(found)
+    return count
 
 
 class Overdue:

@@ -38,16 +38,9 @@ def _enqueue(given: Given) -> int:
     return sum(batch.resume(over=over) for batch in given.subjects)
 
 
-ENQUEUE = Action(
-    slug="enqueue",
-    right="enqueue",
+ENQUEUE = replace(
+    of_executions.ENQUEUE,
     label=_("Enqueue the rest"),
-    ask=ngettext_lazy("Enqueue %(count)s execution", "Enqueue %(count)s executions", "number"),
-    done=ngettext_lazy("Enqueued %(count)s execution", "Enqueued %(count)s executions", "number"),
-    effect=_(
-        "Redis is told of what it did not take. What it refuses again stays not enqueued, and"
-        " workers go on trying."
-    ),
     fits=_untold,
     reach=lambda: (
         _WAITING & Q(held_by="") & (Q(status="pending") | Q(position__gte=F("batch__told_until")))
@@ -56,9 +49,6 @@ ENQUEUE = Action(
     carry_out=_enqueue,
     by_batch=True,
     changes_batch=True,
-    passed_over=_("Redis refused them again, or they have changed meanwhile"),
-    is_repair=True,
-    needs_redis=True,
 )
 RETRY = replace(
     of_executions.RETRY,

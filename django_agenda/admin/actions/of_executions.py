@@ -11,6 +11,7 @@ from django.utils.translation import ngettext_lazy
 
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
+from django_agenda.scheduling.reconcile import enqueue_refused
 
 from .action import Action, Given
 from .forms import MomentWish, SpanWish
@@ -43,6 +44,22 @@ def _action(reach: Callable[[], Q], **values: Any) -> Action:
     return Action(fits=reach, reach=reach, **values)
 
 
+ENQUEUE = _action(
+    lambda: Q(status=Execution.Status.PENDING, held_by=""),
+    slug="enqueue",
+    right="enqueue",
+    label=_("Enqueue"),
+    ask=ngettext_lazy("Enqueue %(count)s execution", "Enqueue %(count)s executions", "number"),
+    done=ngettext_lazy("Enqueued %(count)s execution", "Enqueued %(count)s executions", "number"),
+    effect=_(
+        "Redis is told of what it did not take. What it refuses again stays not enqueued, and"
+        " workers go on trying."
+    ),
+    carry_out=lambda given: enqueue_refused(given.executions),
+    passed_over=_("Redis refused them again, or they have changed meanwhile"),
+    is_repair=True,
+    needs_redis=True,
+)
 RUN_NOW = _action(
     lambda: _WAITING & Q(held_by=""),
     slug="run-now",
@@ -122,4 +139,4 @@ CANCEL = _action(
     effect=CANCEL_EFFECT,
     carry_out=lambda given: given.executions.cancel(),
 )
-OF_EXECUTIONS = (RETRY, RUN_NOW, RESCHEDULE, PAUSE, RESUME, CANCEL)
+OF_EXECUTIONS = (ENQUEUE, RETRY, RUN_NOW, RESCHEDULE, PAUSE, RESUME, CANCEL)
