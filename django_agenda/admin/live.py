@@ -25,7 +25,8 @@ from .span import MILLISECOND, Span, read_span
 
 FRAME = "admin/django_agenda/fragment.html"
 NEXT = "X-Agenda-Next"
-_SOON, _PAUSED, _LONG_BEFORE = 2, 10, 30
+SOON, PAUSED = 2, 10
+_LONG_BEFORE = 30
 _SLOWEST = 60
 # What it scheduled, and words about time, are shown this many seconds late at most.
 _LATEST = 10
@@ -83,6 +84,17 @@ def operation_mark(row: Operation) -> tuple[object, ...]:
     return row.pk, row.done, row.skipped, row.failed, row.status, row.abort_requested_at
 
 
+def tick() -> int:
+    """Return what changes when words about time are to be written anew."""
+    return int(now().timestamp()) // _LATEST
+
+
+def before(due_at: datetime, moment: datetime) -> int:
+    """Return after how many seconds to look again at what is due at some time."""
+    ahead = (due_at - moment).total_seconds() / 2
+    return round(min(max(ahead, SOON), _LONG_BEFORE))
+
+
 def make_tag(request: HttpRequest, *parts: object) -> str:
     """Return a tag of these values for this user, address and language."""
     known = (*parts, request.user.pk, request.GET.urlencode(), get_language())
@@ -92,13 +104,12 @@ def make_tag(request: HttpRequest, *parts: object) -> str:
 def batch_next(batch: Batch, moment: datetime, operations: Sequence[Operation] = ()) -> int:
     """Return after how many seconds a batch may look different, with what is done to it."""
     if any(one.is_open for one in operations):
-        return _SOON
+        return SOON
     if batch.is_finished:
         return 0
     if batch.paused_at:
-        return _PAUSED
-    ahead = (batch.start - moment).total_seconds() / 2
-    return round(min(max(ahead, _SOON), _LONG_BEFORE))
+        return PAUSED
+    return before(batch.start, moment)
 
 
 def execution_tag(request: HttpRequest, execution: Execution) -> str:
@@ -106,8 +117,7 @@ def execution_tag(request: HttpRequest, execution: Execution) -> str:
     reached = ("progress_done", "progress_total", "progress_message")
     marks = ("status", "attempts", "held_by", "due_at", "started_at", "finished_at")
     seen = [getattr(execution, name) for name in (*marks, *reached, "cancel_requested_at")]
-    tick = None if execution.finished_at else int(now().timestamp()) // _LATEST
-    return make_tag(request, execution.pk, *seen, tick)
+    return make_tag(request, execution.pk, *seen, None if execution.finished_at else tick())
 
 
 def execution_next(execution: Execution, moment: datetime) -> int:
@@ -115,8 +125,7 @@ def execution_next(execution: Execution, moment: datetime) -> int:
     if execution.finished_at is not None:
         return 0
     if execution.status == Execution.Status.RUNNING:
-        return _SOON
+        return SOON
     if execution.held_by:
-        return _PAUSED
-    ahead = (execution.due_at - moment).total_seconds() / 2
-    return round(min(max(ahead, _SOON), _LONG_BEFORE))
+        return PAUSED
+    return before(execution.due_at, moment)

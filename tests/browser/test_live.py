@@ -11,8 +11,8 @@ from django.db.models import F
 from django.urls import reverse
 
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution
-from tests.factories import CALM, BatchFactory, Scene, flood
+from django_agenda.models import Batch, Execution, Schedule
+from tests.factories import CALM, BatchFactory, Scene, ScheduleFactory, flood
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Response
@@ -91,6 +91,30 @@ def test_a_running_batch_is_followed_until_it_has_finished(admin_page: Page) -> 
     assert last.headers["x-agenda-next"] == "0"
     assert not requests_of_a_minute(admin_page)
     assert admin_page.locator(".ag-unseen").inner_text() == "60 succeeded of 60"
+
+
+def test_the_runs_of_a_schedule_are_followed(admin_page: Page) -> None:
+    schedule = ScheduleFactory.create(next_at=now() + timedelta(seconds=3))
+    fields = {"task_name": schedule.task_name, "tick_at": now(), "due_at": now()}
+    admin_page.goto(reverse("admin:django_agenda_schedule_change", args=[schedule.pk]))
+    admin_page.get_by_text("It has not run yet.").wait_for()
+    admin_page.evaluate("window.sameDocument = 'yes'")
+    times = admin_page.locator("[aria-labelledby=ag-times] tbody tr th")
+    first = times.first.inner_text()
+
+    run = Execution.objects.create(schedule=schedule, status="running", **fields)
+    Schedule.objects.filter(pk=schedule.pk).update(next_at=now() + timedelta(hours=2))
+    connections.close_all()
+    row = admin_page.locator("[aria-labelledby=ag-runs] tbody tr")
+    row.get_by_text("running").wait_for()
+    assert times.first.inner_text() != first
+    Execution.objects.filter(pk=run.pk).update(status="succeeded", finished_at=now(), run_ms=70)
+    connections.close_all()
+    row.get_by_text("succeeded").wait_for()
+
+    assert row.count() == 1
+    assert "70 ms" in row.inner_text()
+    assert admin_page.evaluate("window.sameDocument") == "yes"
 
 
 def test_what_has_not_changed_is_not_sent_again(admin_page: Page) -> None:

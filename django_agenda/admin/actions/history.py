@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -25,6 +25,7 @@ from django_agenda.models.queue import Queue
 ONE_BY_ONE = 1000
 _SHOWN = 10
 _RESUMED = re.compile(r"Resumed |Began operation \d+: Resume ")
+_SINCE = re.compile(r"\bIt was paused since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +39,29 @@ class Deed:
     words: str
     is_pause: bool = False
     is_resume: bool = False
+    paused_since: datetime | None = None
 
 
 def named(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Read of these what their names are made of."""
-    names = ("key", "task_name") if rows.model is Execution else ("name",)
-    return rows.select_related(None).only(*names)
+    names = {Execution: ("key", "task_name"), Batch: ("name", "paused_at", "pause_reason")}
+    return rows.select_related(None).only(*names.get(rows.model, ("name",)))
 
 
-def write_down(request: HttpRequest, rows: Sequence[Model], message: str) -> None:
-    """Write an entry for each row, or one without a row when they are too many."""
+def write_down(request: HttpRequest, rows: Sequence[Model], message: str, *more: str) -> None:
+    """Write an entry for each row, or one without a row when they are too many.
+
+    That of a batch which is resumed says since when it was paused: its own row forgets that. The
+    rows are as they were before; `more` is said after it.
+    """
     user_id: Any = request.user.pk
     if len(rows) <= ONE_BY_ONE:
-        LogEntry.objects.log_actions(user_id, rows, CHANGE, message)
+        alike: dict[str, list[Model]] = {}
+        for row in rows:
+            words = [message, *_pause_of(row, message), *more]
+            alike.setdefault(" ".join(words), []).append(row)
+        for said, those in alike.items():
+            LogEntry.objects.log_actions(user_id, those, CHANGE, said)
         return
     model = type(rows[0])
     LogEntry.objects.create(
@@ -59,8 +70,15 @@ def write_down(request: HttpRequest, rows: Sequence[Model], message: str) -> Non
         object_id=None,
         object_repr=str(model._meta.verbose_name_plural),
         action_flag=CHANGE,
-        change_message=message,
+        change_message=" ".join([message, *more]),
     )
+
+
+def _pause_of(row: Model, message: str) -> list[str]:
+    if not (isinstance(row, Batch) and row.paused_at and _RESUMED.match(message)):
+        return []
+    why = f": {row.pause_reason}" if row.pause_reason else ""
+    return [f"It was paused since {row.paused_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC{why}."]
 
 
 def write_down_one(request: HttpRequest, name: str, message: str) -> None:
@@ -126,6 +144,15 @@ def _read(found: QuerySet[LogEntry], moment: datetime) -> list[Deed]:
             is_pause=entry.change_message.startswith("Paused "),
             # The log is English; of many the resume is an operation.
             is_resume=bool(_RESUMED.match(entry.change_message)),
+            paused_since=_since(entry.change_message),
         )
         for entry in found.select_related("user").order_by("-action_time")[:_SHOWN]
     ]
+
+
+def _since(message: str) -> datetime | None:
+    found = _SINCE.search(message) if _RESUMED.match(message) else None
+    try:
+        return datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+    except ValueError:  # somebody's reason
+        return None

@@ -143,9 +143,9 @@ def _write_down(request: HttpRequest, errand: Errand, operation: Operation, form
     """Write it down for the operation, and for what it is about."""
     with override(None):
         what = title_of(errand.action, operation.total)
-        message = " ".join([f"Began: {what}.", *form.reasons()])
-        on_subjects = " ".join([f"Began operation {operation.pk}: {what}.", *form.reasons()])
-    write_down_on(operation.by_id, operation, message)
+        reasons = form.reasons()
+    write_down_on(operation.by_id, operation, " ".join([f"Began: {what}.", *reasons]))
     if operation.subjects:
         fitting = errand.subjects.model._default_manager.filter(pk__in=operation.subjects)
-        write_down(request, list(named(fitting)), on_subjects)
+        said = f"Began operation {operation.pk}: {what}."
+        write_down(request, list(named(fitting)), said, *reasons)

@@ -50,7 +50,7 @@ def answer(
         return _page(admin, request, errand, form, context)
     if found.is_done:
         with override(None):
-            write_down(request, found.subjects, _log_message(errand, found.words, form))
+            write_down(request, found.subjects, found.words, *_reasons(errand, form))
     level = messages.SUCCESS if found.is_whole else messages.WARNING
     admin.message_user(request, found.words, level)
     is_gone = found.is_done and errand.action.is_end
@@ -100,6 +100,5 @@ def _seen(request: HttpRequest) -> int:
     return int(seen) if seen.isascii() and seen.isdigit() and len(seen) <= _DIGITS else 0
 
 
-def _log_message(errand: Errand, words: str, form: Wish) -> str:
-    error = [f"error {errand.error}"] if errand.error else []
-    return " ".join([words, *form.reasons(*error)])
+def _reasons(errand: Errand, form: Wish) -> list[str]:
+    return form.reasons(*([f"error {errand.error}"] if errand.error else []))

@@ -52,11 +52,17 @@ class Subject:
 
     @property
     def pauses(self) -> list[tuple[int, int]]:
-        """Return from when to when it was paused, as far as what people did to it still tells."""
+        """Return from when to when it was paused, as far as what people did to it still tells.
+
+        A resume says since when; older ones do not, and end the pause before them.
+        """
         found: list[tuple[int, int]] = []
         until: datetime | None = None
         for deed in self.deeds:  # the newest first
-            if deed.is_resume:
+            if deed.is_resume and deed.paused_since is not None:
+                found.append((self._offset_ms(deed.paused_since), self._offset_ms(deed.at)))
+                until = None
+            elif deed.is_resume:
                 until = deed.at
             elif deed.is_pause and until is not None:
                 found.append((self._offset_ms(deed.at), self._offset_ms(until)))

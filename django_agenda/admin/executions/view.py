@@ -7,8 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -27,6 +26,7 @@ from django_agenda.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
+from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.admin.paging import LeanList
 from django_agenda.admin.progress import words_of
 from django_agenda.admin.search import search
@@ -52,7 +52,7 @@ class ExecutionList(LeanList):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ActingAdmin):
+class ExecutionAdmin(LiveRowAdmin, ActingAdmin):
     """Show each call, its plan and its outcome, and what can be done about it."""
 
     list_display = ("label", "state", "due", "run", "of")
@@ -100,33 +100,18 @@ class ExecutionAdmin(ActingAdmin):
         """See execution_page()."""
         name = row.key or wording.short_task(row.task_name)
         title = name if row.batch_id is None else f"{name} #{row.position + 1}"
-        address = "admin:django_agenda_execution_live"
-        shown = live.Live(
-            url=reverse(address, args=[row.pk], current_app=self.admin_site.name),
+        return {
+            "page": execution_page(self, request, row),
+            "title": title,
+            "live": self.live_of(request, row),
+        }
+
+    def live_of(self, request: HttpRequest, row: Execution) -> live.Live:
+        """Return what changes while it has not ended."""
+        return live.Live(
+            url=self.live_url(row),
             tag=live.execution_tag(request, row),
             next_s=live.execution_next(row, now()),
-        )
-        return {"page": execution_page(self, request, row), "title": title, "live": shown}
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the fragment of an execution's page."""
-        address = path(
-            "<path:object_id>/live/",
-            self.admin_site.admin_view(self.live_view),
-            name="django_agenda_execution_live",
-        )
-        return [address, *super().get_urls()]
-
-    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Answer with what an execution's page shows by now; see the module `live`."""
-        row = self.seen_row(request, object_id)
-        if row is None:
-            raise Http404
-        return live.answer(
-            request,
-            live.execution_tag(request, row),
-            live.execution_next(row, now()),
-            lambda: self.fragment(request, row),
         )
 
     @admin.display(description=gettext_lazy("execution"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -23,7 +23,7 @@ from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.actions.forms import Wish
 from django_agenda.admin.actions.history import deeds, write_down_on
 from django_agenda.admin.actions.offer import confirm
-from django_agenda.admin.read_only import ReadOnlyAdmin
+from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.operation import Operation
@@ -34,7 +34,7 @@ _NEXT_S = 2
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnlyAdmin):
+class OperationAdmin(LiveRowAdmin):
     """Show what people asked for of many at once, how far it has come, and let them abort it."""
 
     list_display = ("label", "state", "outcome", "by", "when")
@@ -44,23 +44,17 @@ class OperationAdmin(ReadOnlyAdmin):
     empty_template = "admin/django_agenda/operation/empty.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the fragment of a page, and the address that aborts."""
-        wrap, name = self.admin_site.admin_view, "django_agenda_operation"
-        return [
-            path("<path:object_id>/live/", wrap(self.live_view), name=f"{name}_live"),
-            path("<path:object_id>/abort/", wrap(self.abort_view), name=f"{name}_abort"),
-            *super().get_urls(),
-        ]
+        """Add the address that aborts."""
+        view, name = self.admin_site.admin_view(self.abort_view), "django_agenda_operation_abort"
+        return [path("<path:object_id>/abort/", view, name=name), *super().get_urls()]
 
     def page_context(self, request: HttpRequest, row: Operation) -> dict[str, Any]:
         """Return how far it has come, and who wants it."""
         moment = now()
-        url = self._url("live", row)
-        next_s = _NEXT_S if row.is_open else 0
         buttons = []
         if row.is_open and not row.abort_requested_at and may_do(request, "abort_operation"):
             label = _("%(action)s …") % {"action": _("Abort")}
-            buttons.append(Button(label=label, url=self._url("abort", row)))
+            buttons.append(Button(label=label, url=self._abort_url(row)))
         return {
             "title": _("Operation %(number)s") % {"number": row.pk},
             "name": name_of(row),
@@ -71,17 +65,13 @@ class OperationAdmin(ReadOnlyAdmin):
             "error": row.error,
             "buttons": buttons,
             "deeds": deeds(row, moment),
-            "live": live.Live(url=url, tag=self._tag(request, row), next_s=next_s),
+            "live": self.live_of(request, row),
         }
 
-    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Answer with what the page of an operation shows by now; see the module `live`."""
-        row = self.seen_row(request, object_id)
-        if row is None:
-            raise Http404
+    def live_of(self, request: HttpRequest, row: Operation) -> live.Live:
+        """Return what changes with every part, until it has ended."""
         next_s = _NEXT_S if row.is_open else 0
-        render = lambda: self.fragment(request, row)  # noqa: E731
-        return live.answer(request, self._tag(request, row), next_s, render)
+        return live.Live(url=self.live_url(row), tag=self._tag(request, row), next_s=next_s)
 
     @method_decorator(csrf_protect)
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
@@ -166,8 +156,8 @@ class OperationAdmin(ReadOnlyAdmin):
             found.append((_("Carried out by"), link))
         return [(name, value) for name, value in found if value not in (None, "")]
 
-    def _url(self, kind: str, row: Operation) -> str:
-        name = f"admin:django_agenda_operation_{kind}"
+    def _abort_url(self, row: Operation) -> str:
+        name = "admin:django_agenda_operation_abort"
         return reverse(name, args=[row.pk], current_app=self.admin_site.name)
 
     def _tag(self, request: HttpRequest, row: Operation) -> str:

@@ -17,17 +17,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_protect
 
-from django_agenda.admin import states, wording
+from django_agenda.admin import live, states, wording
 from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
 from django_agenda.admin.actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.admin.paging import LeanList
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
 
 from .edit import edit
+from .fresh import live_runs, schedule_next, schedule_tag
 from .page import schedule_page, state_of
 from .runs import Runs, recent_runs
 from .ticks import upcoming
@@ -49,7 +51,7 @@ class ScheduleList(LeanList):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ActingAdmin):
+class ScheduleAdmin(LiveRowAdmin, ActingAdmin):
     """Show what runs again and again, and what can be done about it."""
 
     list_display = ("label", "state", "rule", "next_runs", "last_runs")
@@ -146,7 +148,17 @@ class ScheduleAdmin(ActingAdmin):
             "page": schedule_page(self, request, row),
             "edit_url": url if is_ours else "",
             "like_url": self.like_url(row) if self.has_add_permission(request) else "",
+            "live": self.live_of(request, row),
         }
+
+    def live_of(self, request: HttpRequest, row: Schedule) -> live.Live:
+        """Return what changes with its ticks and its runs."""
+        runs = live_runs(row)
+        return live.Live(
+            url=self.live_url(row),
+            tag=schedule_tag(request, row, runs),
+            next_s=schedule_next(row, runs, now()),
+        )
 
     def _errand(
         self, request: HttpRequest, action: Action, rows: QuerySet[Any], **more: Any

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.buttons import button, fitting
 from django_agenda.admin.actions.history import deeds
 from django_agenda.admin.actions.of_workers import OF_WORKERS
+from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.admin.lost import worker_words
 from django_agenda.admin.obstacles import no_redis
 from django_agenda.admin.states import OUTCOMES
@@ -37,7 +38,7 @@ _CHOICES = (5, 15, 30, 60, 0)
 
 
 @admin.register(Worker)
-class WorkerAdmin(ActingAdmin):
+class WorkerAdmin(LiveRowAdmin, ActingAdmin):
     """Show the processes that run executions, and ask them to rest, go on or end."""
 
     list_display = ("label", "state", "slots", "on_queues", "counts")
@@ -48,12 +49,6 @@ class WorkerAdmin(ActingAdmin):
     page_template = "admin/django_agenda/worker/page.html"
     empty_template = "admin/django_agenda/worker/empty.html"
     news_template = "admin/django_agenda/worker/board.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the fragment of a page."""
-        live_view = self.admin_site.admin_view(self.live_view)
-        ours = path("<path:object_id>/live/", live_view, name="django_agenda_worker_live")
-        return [ours, *super().get_urls()]
 
     def news(self, request: HttpRequest) -> dict[str, Any]:
         """Return the cards above the list: they say what is new."""
@@ -80,19 +75,16 @@ class WorkerAdmin(ActingAdmin):
 
         return live.answer(request, _tag(request), _NEXT_S, render)
 
-    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Answer with what the page of a worker shows by now; see the module `live`."""
-        row = self.seen_row(request, object_id)
-        if row is None:
-            raise Http404
-        return live.answer(request, _tag(request), _next(row), lambda: self.fragment(request, row))
+    def live_of(self, request: HttpRequest, row: Worker) -> live.Live:
+        """Return what changes with every heartbeat, while it lives."""
+        return live.Live(
+            url=self.live_url(row), tag=_tag(request), next_s=_next(row), choices=_CHOICES
+        )
 
     def page_context(self, request: HttpRequest, row: Worker) -> dict[str, Any]:
         """Return its facts and what it runs."""
         moment = now()
         card = card_of(row, moment, url=self.url_of(row), leader=leader(moment))
-        name = "admin:django_agenda_worker_live"
-        url = reverse(name, args=[row.pk], current_app=self.admin_site.name)
         found = running(self, request).filter(claimed_by=row.pk).order_by("started_at", "pk")
         sees = self.can_see(request, Execution)
         return {
@@ -108,7 +100,7 @@ class WorkerAdmin(ActingAdmin):
             "runs": [run_of(one, moment, self.url_of(one)) for one in found[:_MOST_RUNNING]]
             if sees
             else [],
-            "live": live.Live(url=url, tag=_tag(request), next_s=_next(row), choices=_CHOICES),
+            "live": self.live_of(request, row),
         }
 
     @admin.display(description=gettext_lazy("worker"))

@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -89,24 +87,3 @@ def test_what_a_strike_holds_is_not_late(admin_client: Client) -> None:
     Execution.objects.filter(batch=batch).update(held_by=one.held_by)
 
     assert reasons(admin_client) == ["4 held by strikes"]
-
-
-def test_a_pause_that_is_over_stays_on_the_timeline(admin_client: Client) -> None:
-    moment = now()
-    batch = waiting(moment - HOUR, 2 * HOUR)
-    address = reverse("admin:django_agenda_batch_change", args=[batch.pk])
-    user = User.objects.get(username="admin")
-    said = (
-        (30, "Paused 4 executions."),
-        (20, "Resumed 4 executions."),
-        (15, "Paused 4 executions."),
-        (10, "Began operation 1: Resume 4 executions."),
-    )
-    for minutes, words in said:
-        LogEntry.objects.log_actions(user.pk, [batch], CHANGE, words)
-        latest = LogEntry.objects.latest("pk")
-        LogEntry.objects.filter(pk=latest.pk).update(action_time=moment - minutes * MINUTE)
-
-    text = admin_client.get(address).content.decode()
-
-    assert text.count('class="ag-paused"') == 2

@@ -156,6 +156,7 @@ def test_a_batch_is_paused_and_resumed(admin_client: Client) -> None:
     assert done(admin_client, batch, "pause") == "Paused 10 executions."
     batch.refresh_from_db()
     assert batch.status == "paused"
+    since = batch.paused_at
     page = admin_client.get(page_url(batch)).content.decode()
     assert "Resume …" in page
     assert "Pause …" not in page
@@ -163,7 +164,10 @@ def test_a_batch_is_paused_and_resumed(admin_client: Client) -> None:
     assert done(admin_client, batch, "resume", reason="go on") == "Resumed 10 executions."
     batch.refresh_from_db()
     assert batch.status == "scheduled"
-    assert log_of(batch) == ["Paused 10 executions.", "Resumed 10 executions. Reason: go on"]
+    assert log_of(batch) == [
+        "Paused 10 executions.",
+        f"Resumed 10 executions. It was paused since {since:%Y-%m-%d %H:%M:%S} UTC. Reason: go on",
+    ]
 
 
 def test_a_batch_is_respread(admin_client: Client) -> None:
