@@ -107,7 +107,7 @@ def updated(language: str, found: dict[Text, list[str]]) -> Catalog:
         catalogue.add(
             text.id,
             known.string if known is not None and is_same else None,
-            locations=[(place, None) for place in dict.fromkeys(places)],
+            locations=[(place, 0) for place in dict.fromkeys(places)],
             context=text.context,
         )
     return catalogue
@@ -139,12 +139,14 @@ def files(language: str, catalogue: Catalog) -> dict[Path, bytes]:
 def _without_dates(catalogue: Catalog, language: str) -> Catalog:
     """Give the compiled header no more than Django reads, so that it never changes by itself."""
 
+    headers = [
+        ("Language", language),
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Plural-Forms", PLURALS[language]),
+    ]
+
     class Plain(Catalog):
-        mime_headers = [  # type: ignore[assignment]
-            ("Language", language),
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Plural-Forms", PLURALS[language]),
-        ]
+        mime_headers = property(lambda _: headers)
 
     plain = Plain(locale=language, fuzzy=False)
     for one in catalogue:
