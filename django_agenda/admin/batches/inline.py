@@ -17,11 +17,13 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from django_agenda.admin.due_later import hang_later
 from django_agenda.admin.overview.batches import BatchRow, row_of
 from django_agenda.admin.overview.page import seen_rows
 from django_agenda.admin.read_only import STYLE, Unchanged
 from django_agenda.clock import now
 from django_agenda.models.batch import Batch
+from django_agenda.models.execution import Execution
 from django_agenda.models.labels import having_labels, label_of
 
 _SHOWN = 20
@@ -118,7 +120,10 @@ class BatchInline(Unchanged, InlineModelAdmin):  # type: ignore[type-arg]
         moment = now()
         rows = self.batches(seen_rows(self.admin_site, request, Batch), obj)
         shown = rows.order_by("-pk").defer("rollup", "enqueue_error")[:_SHOWN]
-        return [row_of(batch, moment, self._url_of, []) for batch in shown]
+        found = list(shown)
+        over = [batch for batch in found if batch.end < moment]
+        hang_later(seen_rows(self.admin_site, request, Execution), over, moment)
+        return [row_of(batch, moment, self._url_of, []) for batch in found]
 
     def _url_of(self, batch: Batch) -> str:
         return reverse(

@@ -1,4 +1,4 @@
-"""What the list of batches loads with the rows of a page, in three statements."""
+"""What the list of batches loads with the rows of a page, in four statements."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest
 
+from django_agenda.admin.due_later import hang_later
 from django_agenda.admin.lateness import Sketch
 from django_agenda.admin.makers import makers_of
 from django_agenda.admin.paging import LeanList
 from django_agenda.admin.sparks import countable, plan_sparks
+from django_agenda.clock import now
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.count import sql_step
@@ -22,7 +24,7 @@ _SHARE = 0.95
 
 
 class BatchList(LeanList):
-    """Hang on each batch its drawing, its lateness and who has made it."""
+    """Hang on each batch its drawing, its lateness, what is due later, and who has made it."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Leave out what the list does not show."""
@@ -34,6 +36,9 @@ class BatchList(LeanList):
         self.result_list = list(self.result_list)
         sparks, late = plan_sparks(self.result_list), lateness_of(self.result_list)
         makers = makers_of(self.result_list) if self.result_list else {}
+        moment = now()
+        over = [batch for batch in self.result_list if batch.end < moment]
+        hang_later(Execution.objects.all(), over, moment)
         for batch in self.result_list:
             batch.spark = sparks.get(batch.pk, "")
             batch.late_ms = late.get(batch.pk)

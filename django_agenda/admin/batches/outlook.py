@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import wording
+from django_agenda.admin.due_later import Later
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
@@ -19,20 +21,50 @@ _BEHIND = timedelta(seconds=5)
 _WORTH_SAYING = timedelta(seconds=30)
 
 
+class Backlog(NamedTuple):
+    """Hold whether some of what waits is overdue, and what of it is due after the plan's end."""
+
+    is_behind: bool = False
+    later: Later | None = None
+
+
+def read_backlog(
+    batch: Batch, rows: QuerySet[Execution], planned_end: datetime, moment: datetime
+) -> Backlog:
+    """Look at what was planned before this moment and waits: at most one statement.
+
+    `planned_end` is the end of its window, or of what was made of it since.
+    """
+    if batch.is_finished or batch.paused_at is not None or moment <= batch.start:
+        return Backlog()
+    # The first two are what the index of the batch knows.
+    planned_before = rows.filter(planned_offset_ms__lte=(moment - batch.start) // MILLISECOND)
+    waiting = planned_before.filter(status=Execution.Status.SCHEDULED, held_by="")
+    found = waiting.aggregate(
+        overdue=Count("pk", filter=Q(due_at__lte=moment - _BEHIND)),
+        later=Count("pk", filter=Q(due_at__gt=max(planned_end, moment))),
+        last=Max("due_at"),
+    )
+    later = Later(found["later"], found["last"]) if found["later"] else None
+    return Backlog(is_behind=found["overdue"] > 0, later=later)
+
+
 def expected_end(
-    batch: Batch, rows: QuerySet[Execution], last_offset_ms: int, moment: datetime
+    batch: Batch, backlog: Backlog, last_offset_ms: int, moment: datetime
 ) -> datetime | None:
     """Return a moment, or None when nothing tells: it is paused, say, or nothing has ended yet.
 
-    At most one statement. What is behind its plan goes on at the rate that the batch has had since
-    its start; long after its window that rate says nothing any more.
+    What is behind its plan goes on at the rate that the batch has had since its start; long after
+    its window that rate says nothing any more.
     """
     if batch.is_finished or batch.paused_at is not None:
         return None
     plan_end = batch.start + last_offset_ms * MILLISECOND
+    if backlog.later is not None:
+        plan_end = max(plan_end, backlog.later.last)
     if moment <= batch.start:
         return plan_end
-    if not _is_behind(batch, rows, moment):
+    if not backlog.is_behind:
         return plan_end if plan_end > moment else None
     done = batch.succeeded + batch.failed + batch.missed
     since = batch.started_at or batch.start
@@ -47,16 +79,13 @@ def expected_end(
 
 def outlook_facts(
     batch: Batch,
-    rows: QuerySet[Execution],
+    backlog: Backlog,
     last_offset_ms: int,
     planned_end: datetime,
     moment: datetime,
 ) -> list[tuple[str, SafeString | str]]:
-    """Say when it is likely to end, and how much later than its window that is.
-
-    `planned_end` is the end of its window, or of what was made of it since.
-    """
-    end = expected_end(batch, rows, last_offset_ms, moment)
+    """Say when it is likely to end, and how much later than its plan that is."""
+    end = expected_end(batch, backlog, last_offset_ms, moment)
     if end is None:
         return []
     when = wording.time_tag(end, moment)
@@ -66,11 +95,3 @@ def outlook_facts(
     late = wording.duration(over / MILLISECOND)
     words = _("%(duration)s after the window") % {"duration": late}
     return [(_("Expected end"), format_html('{} <span class="ag-late">{}</span>', when, words))]
-
-
-def _is_behind(batch: Batch, rows: QuerySet[Execution], moment: datetime) -> bool:
-    until = moment - _BEHIND
-    # The first is what the index of the batch knows.
-    planned_before = rows.filter(planned_offset_ms__lte=(until - batch.start) // MILLISECOND)
-    waiting = planned_before.filter(status=Execution.Status.SCHEDULED, held_by="")
-    return waiting.filter(due_at__lte=until).exists()

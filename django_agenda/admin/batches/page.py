@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.admin import numbers, redaction, states, wording
 from django_agenda.admin.actions.history import Deed, deeds
+from django_agenda.admin.due_later import later_words
 from django_agenda.admin.execution_table import Table, read_table
 from django_agenda.admin.holds import (
     NO_HOLDS,
@@ -39,7 +40,7 @@ from .definition import definition
 from .failures import FailureRow, failure_rows
 from .links import Links
 from .operations import OperationRow, operation_rows
-from .outlook import outlook_facts
+from .outlook import Backlog, outlook_facts, read_backlog
 from .subject import Subject, seen_digest
 from .timeline import Timeline, build
 
@@ -70,6 +71,7 @@ class Page:
     flags: list[State]
     obstacles: list[SafeString | str]
     held: str
+    later: str
     facts: list[tuple[str, SafeString | str]]
     scheduling: outcome.Stage
     running: outcome.Stage
@@ -127,6 +129,7 @@ def batch_page(
         counted=seen_digest(batch, rows),
     )
     timeline = build(subject)
+    backlog = subject.recall("backlog", lambda: read_backlog(batch, rows, end, moment))
     buttons = batch_buttons(admin, request, batch)
     failures, more = failure_rows(admin, request, subject, buttons)
     return Page(
@@ -140,9 +143,10 @@ def batch_page(
             *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
         held=struck_words(holds.struck),
+        later=later_words(backlog.later, moment),
         facts=[
-            *_facts(batch, end, moment),
-            *outlook_facts(batch, rows, last_ms or 0, end, moment),
+            *_facts(batch, end, backlog, moment),
+            *outlook_facts(batch, backlog, last_ms or 0, end, moment),
             *subject.recall(
                 f"lost {bool(executions_url)}", lambda: batch_words(batch, executions_url)
             ),
@@ -175,7 +179,11 @@ def batch_page(
     )
 
 
-def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, SafeString | str]]:
+def _facts(
+    batch: Batch, end: datetime, backlog: Backlog, moment: datetime
+) -> list[tuple[str, SafeString | str]]:
+    # Where nothing is overdue, what is due later is not late either.
+    until = end if backlog.later is None or backlog.is_behind else backlog.later.last
     facts: list[tuple[str, SafeString | str]] = [
         (_("From"), wording.time_tag(batch.start, moment)),
         (_("To"), wording.time_tag(end, moment)),
@@ -186,8 +194,8 @@ def _facts(batch: Batch, end: datetime, moment: datetime) -> list[tuple[str, Saf
         facts.append((_("Finished"), wording.time_tag(finished, moment)))
     elif moment < batch.start:
         facts.append((_("Starts"), wording.distance(batch.start, moment)))
-    elif moment < end:
-        left = wording.duration((end - moment).total_seconds() * 1000)
+    elif moment < until:
+        left = wording.duration((until - moment).total_seconds() * 1000)
         facts.append((_("Left"), left))
     else:
         late = wording.duration((moment - end).total_seconds() * 1000)

@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from django_agenda.admin import charts, live, states, wording
 from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
+from django_agenda.admin.due_later import later_of, later_words
 from django_agenda.admin.entries import BatchEntries
 from django_agenda.admin.filters import (
     BatchTroubleFilter,
@@ -256,4 +257,4 @@ def _window_words(batch: Batch, moment: datetime) -> str:
         left = wording.duration((batch.end - moment).total_seconds() * 1000)
         return _("%(duration)s left") % {"duration": left}
     over = wording.duration((moment - batch.end).total_seconds() * 1000)
-    return _("over for %(duration)s") % {"duration": over}
+    return later_words(later_of(batch), moment) or _("over for %(duration)s") % {"duration": over}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.admin import charts, redaction, states, wording
 from django_agenda.admin.actions.buttons import Button
+from django_agenda.admin.due_later import later_of, later_words
 from django_agenda.admin.holds import Holds, struck_words
 from django_agenda.admin.states import HELD, OUTCOMES, State
 from django_agenda.conf import get_settings
@@ -123,8 +124,8 @@ def _not_enqueued(batch: Batch, moment: datetime) -> list[tuple[int, State, str]
 
 
 def _late(batch: Batch, moment: datetime, holds: Holds) -> list[tuple[int, State, str]]:
-    over = moment - end_of(batch)
-    left = batch.total - batch.done - holds.struck_of(batch.pk)
+    over, later = moment - end_of(batch), later_of(batch)
+    left = batch.total - batch.done - holds.struck_of(batch.pk) - (later.many if later else 0)
     if batch.paused_at or over <= _LATE_AFTER or left <= 0:
         return []
     words = _("over for %(duration)s, %(count)s left") % {
@@ -173,4 +174,4 @@ def _distance(batch: Batch, moment: datetime) -> str:
     if moment < end_of(batch):
         left = wording.duration((end_of(batch) - moment).total_seconds() * 1000)
         return _("%(duration)s left") % {"duration": left}
-    return _("window is over")
+    return later_words(later_of(batch), moment) or _("window is over")

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_agenda.admin import states, wording
+from django_agenda.admin.due_later import hang_later
 from django_agenda.admin.holds import hold_banners, read_holds
 from django_agenda.admin.numbers import Figure, Tile, within
 from django_agenda.admin.obstacles import no_redis, nobody
@@ -83,6 +84,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     holds = read_holds(rows, until=moment)
     no_broker = no_redis()
     repairs = Repairs(admin=admin, request=request, has_redis=not no_broker)
+    hang_later(rows, scope.over(moment), moment)
     trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds, repairs)
     sees_batches = admin.can_see(request, Batch)
     return Page(

@@ -28,6 +28,10 @@ class Scope:
     batches: Sequence[Batch]
     more: bool
 
+    def over(self, moment: datetime) -> list[Batch]:
+        """Return those whose plan is over by then."""
+        return [batch for batch in self.batches if end_of(batch) < moment]
+
     def between(self, begin: datetime, end: datetime) -> list[Batch]:
         """Return those that may have something planned between two moments."""
         found = [

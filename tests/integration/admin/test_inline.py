@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
@@ -80,6 +82,15 @@ def test_a_project_says_which_batches_are_meant(admin_client: Client, group: Gro
 
     assert "By its key" in text.partition("Letters")[2]
     assert "By its key" not in text.partition("Letters")[0]
+
+
+def test_what_is_tried_again_after_the_window_is_told(admin_client: Client, group: Group) -> None:
+    scene = Scene(elapsed=2, outage=None, refused=0, failing=0.4, cancelled=0)
+    batch = flood(20, labels=[label_of(group)], scene=scene)
+
+    many = batch.retry_failed(over=timedelta(hours=1))
+
+    assert f"{many - 1} are due after the window, until" in shown(admin_client, group)
 
 
 def test_the_form_of_the_row_is_saved_as_before(admin_client: Client, group: Group) -> None:

@@ -235,6 +235,7 @@ def test_batches_in_trouble_are_named_with_the_reason(admin_client: Client) -> N
     flood(100, name="old", moment=moment - timedelta(days=2), scene=Scene(elapsed=1.2, refused=0))
     late = flood(10, name="late", over=timedelta(hours=1), scene=Scene(elapsed=-1.0, refused=0))
     Batch.objects.filter(pk=late.pk).update(start=moment - timedelta(hours=2))
+    late.executions.update(due_at=moment - timedelta(hours=1))
     paused = flood(10, name="held", scene=CALM)
     Batch.objects.filter(pk=paused.pk).update(paused_at=moment, pause_reason="too many failures")
 
