@@ -18,7 +18,7 @@ from django_agenda.admin import live, states, wording
 from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.of_executions import OF_EXECUTIONS
 from django_agenda.admin.entries import ExecutionEntries
-from django_agenda.admin.execution_table import shown_message
+from django_agenda.admin.execution_table import may_see_payload, shown_message
 from django_agenda.admin.filters import (
     DueFilter,
     LatenessFilter,
@@ -90,7 +90,8 @@ class ExecutionAdmin(ActingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """See search()."""
-        return search(queryset, search_term), False  # type: ignore[arg-type]
+        payload = may_see_payload(request)
+        return search(queryset, search_term, payload=payload), False  # type: ignore[arg-type]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str]:
         """List a batch in its own order, and all others by age, the newest first."""

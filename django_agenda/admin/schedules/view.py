@@ -103,7 +103,7 @@ class ScheduleAdmin(ActingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Make a schedule; with `?like=` one that begins as another one is."""
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         key = request.GET.get("like", "")
         like = self.seen_row(request, key) if key else None
