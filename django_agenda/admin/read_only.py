@@ -136,7 +136,9 @@ class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
         raise NotImplementedError
 
     def url_of(self, row: Model) -> str:
-        """Return the address of a row's page on this admin site."""
+        """Return the address of a row's page on this admin site, nothing when it has none."""
+        if not self.admin_site.is_registered(type(row)):
+            return ""
         name = f"{row._meta.app_label}_{row._meta.model_name}_change"
         return reverse(f"admin:{name}", args=[row.pk], current_app=self.admin_site.name)
 

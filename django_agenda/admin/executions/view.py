@@ -27,6 +27,7 @@ from django_agenda.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
+from django_agenda.admin.holds import linked
 from django_agenda.admin.paging import LeanList
 from django_agenda.admin.progress import words_of
 from django_agenda.admin.search import search
@@ -185,7 +186,7 @@ class ExecutionAdmin(ActingAdmin):
         """Return a link to its batch."""
         if execution.batch is None:
             return format_html('<span class="ag-quiet">{}</span>', "–")
-        return format_html('<a href="{}">{}</a>', self.url_of(execution.batch), execution.batch)
+        return linked(str(execution.batch), self.url_of(execution.batch))
 
 
 def _lag(lag_ms: int | None) -> str:

@@ -22,6 +22,7 @@ from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
 from django_agenda.admin.actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from django_agenda.admin.holds import linked
 from django_agenda.admin.paging import LeanList
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
@@ -217,10 +218,9 @@ class ScheduleAdmin(ActingAdmin):
             return format_html('<span class="ag-quiet">{}</span>', _("never"))
         moment = now()
         return format_html(
-            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>{}',
+            '{}{}<span class="ag-sub ag-nowrap">{}</span>{}',
             recent.spark,
-            self.url_of(run),
-            states.of_execution(run, moment).badge,
+            linked(states.of_execution(run, moment).badge, self.url_of(run)),
             wording.time_tag(run.due_at, moment, seconds=False),
             _lateness(recent),
         )
