@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django_agenda.models.labels import having_labels
 from django_agenda.tasks.registry import registered
 
+from .actions.forms import MomentField
 from .makers import made_by
 from .search import of_members
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Narrow = Callable[[QuerySet[Any], str], QuerySet[Any]]
 
 _DIGITS = 18
-_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +104,9 @@ class EntriesFilter(admin.ListFilter):
 def read_moment(text: str) -> datetime:
     """Return a moment that was written on the clock of the current time zone."""
     try:
-        found: datetime | None = forms.DateTimeField().clean(text)
+        found: datetime = MomentField().clean(text)
     except ValidationError as error:
         raise ValueError(str(error)) from error
-    if found is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
-        raise ValueError(f"{text!r} is too far from now")
     return found
 
 

@@ -33,6 +33,10 @@ _NO_FORM = dict.fromkeys(
 )
 
 
+# What Django's own filters ask; patterns and ranges would make a database stumble.
+_QUESTIONS = ("exact", "in", "isnull", "isempty", "gte", "lt")
+
+
 class Unchanged:
     """Let nobody add, change or delete anything: rows are made by code."""
 
@@ -80,7 +84,8 @@ class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
             return False
         filters = self.get_list_filter(request) if request else self.list_filter
         names = {name for each in filters for name in _parameters(each)}
-        return lookup in self.lookups | names or lookup.rpartition("__")[0] in names
+        name, _separator, question = lookup.rpartition("__")
+        return lookup in self.lookups | names or (name in names and question in _QUESTIONS)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -131,7 +136,9 @@ class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
         raise NotImplementedError
 
     def url_of(self, row: Model) -> str:
-        """Return the address of a row's page on this admin site."""
+        """Return the address of a row's page on this admin site, nothing when it has none."""
+        if not self.admin_site.is_registered(type(row)):
+            return ""
         name = f"{row._meta.app_label}_{row._meta.model_name}_change"
         return reverse(f"admin:{name}", args=[row.pk], current_app=self.admin_site.name)
 

@@ -40,7 +40,7 @@ def arguments(execution: Execution | Schedule) -> tuple[str, str]:
     if task is None:
         hidden = dict.fromkeys(execution.kwargs, HIDDEN)
         return _written([HIDDEN] * len(execution.args)), _written(hidden)
-    parameters = positional_names(task)
+    parameters = positional_names(task, len(execution.args))
     args = [
         HIDDEN
         if place < len(parameters) and is_secret(parameters[place], task.redact)

@@ -20,18 +20,19 @@ _DIGITS = 18
 _HAS_ERROR = Q(error_fingerprint__gt="")
 
 
-def search(rows: ExecutionQuerySet, words: str) -> ExecutionQuerySet:
+def search(rows: ExecutionQuerySet, words: str, *, payload: bool) -> ExecutionQuerySet:
     """Return those that the words mean; `key:`, `task:`, `worker:` and `error:` say what they are.
 
     Without one of these they are the number of an execution, a fingerprint, the name of a task or a
-    worker that is known here, or else a key.
+    worker that is known here, or else a key. The words of an error are looked at for those alone
+    who may see payloads: they name arguments, and would tell them one letter at a time.
     """
     words = words.strip()
     if not words:
         return rows
     kind, colon, rest = words.partition(":")
     if colon and kind in _KINDS:
-        return rows.filter(_KINDS[kind](rest.strip()))
+        return rows.filter(_meant(kind, rest.strip(), payload=payload))
     return rows.filter(_guess(words))
 
 
@@ -53,25 +54,27 @@ def _fingerprint(words: str) -> Q:
     return Q(error_fingerprint=words) & _HAS_ERROR
 
 
-def _error(words: str) -> Q:
+def _error(words: str, *, payload: bool) -> Q:
     if _FINGERPRINT.fullmatch(words):
         return _fingerprint(words)
-    return _HAS_ERROR & (Q(error_class__icontains=words) | Q(error_message__icontains=words))
+    found = Q(error_class__icontains=words)
+    if payload:
+        found |= Q(error_message__icontains=words)
+    return _HAS_ERROR & found
 
 
-_KINDS = {
-    "key": lambda words: Q(key=words),
-    "task": lambda words: Q(task_name=words),
-    "worker": lambda words: Q(worker=words),
-    "error": _error,
-}
+def _meant(kind: str, words: str, *, payload: bool) -> Q:
+    return _error(words, payload=payload) if kind == "error" else Q(**{_KINDS[kind]: words})
 
 
-def search_batches(rows: QuerySet[Batch], words: str) -> QuerySet[Batch]:
+_KINDS = {"key": "key", "task": "task_name", "worker": "worker", "error": ""}
+
+
+def search_batches(rows: QuerySet[Batch], words: str, *, payload: bool) -> QuerySet[Batch]:
     """Return the batches that the words mean; `key:` and `label:` are their own.
 
-    `task:`, `worker:` and `error:` are about their executions. Without one of these the words are a
-    number or a key, which have an index, or else a label or a part of a name.
+    `task:`, `worker:` and `error:` are about their executions, see search(). Without one of these
+    the words are a number or a key, which have an index, or else a label or a part of a name.
     """
     words = words.strip()
     if not words:
@@ -82,7 +85,7 @@ def search_batches(rows: QuerySet[Batch], words: str) -> QuerySet[Batch]:
     if colon and kind == "label":
         return having_labels(rows, [rest.strip()])
     if colon and kind in _KINDS:
-        return rows.filter(of_members(_KINDS[kind](rest.strip())))
+        return rows.filter(of_members(_meant(kind, rest.strip(), payload=payload)))
     exact = Q(key=words)
     if words.isascii() and words.isdigit() and len(words) < _DIGITS:
         exact |= Q(pk=int(words))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from uuid import UUID
 
 from django.utils import timezone
@@ -78,11 +78,19 @@ def rate(number: int, milliseconds: float) -> str:
     return f"{number_format(round(often, digits), digits, force_grouping=True)} / {name}"
 
 
+def on_the_clock(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return a moment on the user's clock, or that of a zone; in UTC where it has no such year."""
+    try:
+        return timezone.localtime(moment, zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
 def clock_time(
     moment: datetime, now: datetime, *, exact: bool = False, seconds: bool = True
 ) -> str:
     """Return a moment on the user's clock, with its date unless it is today's."""
-    local, today = timezone.localtime(moment), timezone.localtime(now)
+    local, today = on_the_clock(moment), on_the_clock(now)
     text = format_date(local, "H:i:s" if seconds else "H:i")
     if exact:
         text += f".{local.microsecond // 1000:03d}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
+# Databases without a type for it keep whole microseconds in 64 bits.
+_LONGEST = timedelta(microseconds=2**63 - 1)
+
 
 def read_duration(option: str, value: object) -> timedelta | None:
     """Return a positive timedelta from a timedelta or a number of seconds; None stays None."""
@@ -22,6 +25,8 @@ def read_duration(option: str, value: object) -> timedelta | None:
         raise TypeError(f"{option!r} must be a timedelta or a number of seconds, not {value!r}")
     if wait <= timedelta(0):
         raise ValueError(f"{option!r} must be positive, not {in_words(value)}")
+    if wait > _LONGEST:
+        raise ValueError(f"{option!r} is too long: {in_words(value)}")
     return wait
 
 

@@ -37,15 +37,23 @@ def _is_declared(name: str) -> bool:
         return True
 
 
-def positional_names(task: Task[..., Any]) -> Sequence[str]:
-    """Return the names of the parameters that positional arguments fill, in their order."""
-    parameters = task.signature().parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind in POSITIONAL]
+def positional_names(task: Task[..., Any], count: int) -> Sequence[str]:
+    """Return the names of the parameters that so many positional arguments fill, in their order.
+
+    Those that `*names` takes all have its name.
+    """
+    names: list[str] = []
+    for parameter in task.signature().parameters.values():
+        if parameter.kind in POSITIONAL:
+            names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            names += [parameter.name] * (count - len(names))
+    return names
 
 
 def secrets_of(task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     """Return, as texts, the secret values of a call's arguments: the longest first."""
-    named = [*zip(positional_names(task), args, strict=False), *kwargs.items()]
+    named = [*zip(positional_names(task, len(args)), args, strict=False), *kwargs.items()]
     found = set(_found(named, task.redact, is_hidden=False))
     return sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
 

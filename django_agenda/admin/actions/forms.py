@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -10,6 +10,10 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_agenda.conf import LONGEST
+
+# Outside of these some clocks or databases cannot say what others can.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 UNITS = (
     ("seconds", _("seconds")),
     ("minutes", _("minutes")),
@@ -72,10 +76,12 @@ class SpanWish(Wish):
             return wish
         if not amount:
             self.add_error("amount", _("This must be more than nothing."))
-        try:
-            wish["over"] = timedelta(**{wish.get("unit") or "minutes": float(amount)})
-        except OverflowError:
+        # Nine digits of days are the longest timedelta that there is.
+        over = timedelta(**{wish.get("unit") or "minutes": float(amount)})
+        if over > LONGEST:
             self.add_error("amount", _("This is too long."))
+        else:
+            wish["over"] = over
         return wish
 
     def details(self) -> list[str]:
@@ -116,10 +122,21 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(attrs={"step": 1}, format="%Y-%m-%dT%H:%M:%S")
 
 
+class MomentField(forms.DateTimeField):
+    """Ask for a moment that every clock can show."""
+
+    def clean(self, value: Any) -> Any:
+        """Return an aware datetime, or None for nothing."""
+        found: datetime | None = super().clean(value)
+        if found is not None and not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            raise forms.ValidationError(_("This is too far from now."))
+        return found
+
+
 class RespreadWish(SpanWish):
     """Ask for a new window."""
 
-    start = forms.DateTimeField(label=_("From"), required=False, widget=MomentInput)
+    start = MomentField(label=_("From"), required=False, widget=MomentInput)
     field_order = ("start", "amount", "unit", "reason")
 
     def __init__(self, data: QueryDict | None = None) -> None:
@@ -167,7 +184,7 @@ class MomentWish(SpanWish):
         initial="at",
         widget=forms.RadioSelect,
     )
-    at = forms.DateTimeField(label=_("Moment"), required=False, widget=MomentInput)
+    at = MomentField(label=_("Moment"), required=False, widget=MomentInput)
     field_order = ("how", "at", "amount", "unit", "reason")
 
     def __init__(self, data: QueryDict | None = None) -> None:

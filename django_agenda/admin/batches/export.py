@@ -18,7 +18,7 @@ from django_agenda.models.batch import Batch
 
 _AT_ONCE = 2000
 # What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def described(batch: Batch) -> dict[str, Any]:

@@ -219,10 +219,8 @@ def _refusal(batch: Batch) -> str:
 
 def _span_words(batch: Batch, timeline: Timeline) -> str:
     """Say from when to when the drawing goes: it may reach further than what it is asked for."""
-    zone = timezone.get_current_timezone()
     lo, hi = int(timeline.drawing.lo), int(timeline.drawing.hi)
-    begin = (batch.start + lo * MILLISECOND).astimezone(zone)
-    end = (batch.start + hi * MILLISECOND).astimezone(zone)
+    begin, end = (wording.on_the_clock(batch.start + place * MILLISECOND) for place in (lo, hi))
     exact = "H:i:s" if hi - lo < 600_000 or begin.second or end.second else "H:i"
     first, last = (format_date(moment, exact) for moment in (begin, end))
     first = f"{format_date(begin, wording.full_date())}, {first}"
@@ -244,9 +242,8 @@ def _failures_only(batch: Batch, links: Links) -> list[Step]:
 
 def _offset(batch: Batch, span: Span) -> str:
     """Say how far the clock of the timeline is from UTC, at its two ends: it may be changed."""
-    zone = timezone.get_current_timezone()
     ends = (batch.start + offset * MILLISECOND for offset in (span.lo_ms, span.hi_ms))
-    found = dict.fromkeys(format_date(end.astimezone(zone), "O") for end in ends)
+    found = dict.fromkeys(format_date(wording.on_the_clock(end), "O") for end in ends)
     return " – ".join(f"UTC{offset}" for offset in found)
 
 

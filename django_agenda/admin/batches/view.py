@@ -28,6 +28,7 @@ from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.of_batches import OF_BATCH_LISTS, OF_BATCHES, STOP_RETRYING
 from django_agenda.admin.due_later import later_of, later_words
 from django_agenda.admin.entries import BatchEntries
+from django_agenda.admin.execution_table import may_see_payload
 from django_agenda.admin.filters import (
     BatchTroubleFilter,
     BatchWindowFilter,
@@ -104,7 +105,7 @@ class BatchAdmin(ActingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """See search_batches()."""
-        return search_batches(queryset, search_term), False
+        return search_batches(queryset, search_term, payload=may_see_payload(request)), False
 
     def get_urls(self) -> list[URLPattern]:
         """Add the fragment of a batch's page, and the batch as JSON."""
@@ -220,6 +221,8 @@ class BatchAdmin(ActingAdmin):
         )
 
     def _trouble(self, batch: Batch) -> SafeString:
+        if not self.admin_site.is_registered(Execution):
+            return SafeString("")
         address = f"{self.list_url(Execution)}?batch__id__exact={batch.pk}&status__exact="
         found = [
             (slug, address + slug, state.label, state.icon, wording.count(many))

@@ -111,7 +111,7 @@ def execution_page(admin: ActingAdmin, request: HttpRequest, execution: Executio
         group_url=_group_url(admin, request, execution),
         attempts=_attempts(execution, moment, payload=payload),
         payload=_payload(execution) if payload else None,
-        neighbours=_neighbours(admin, execution),
+        neighbours=_neighbours(admin, request, execution),
         buttons=[
             button(admin, execution, action)
             for action in fitting(admin, request, execution, OF_EXECUTIONS)
@@ -197,13 +197,14 @@ def _payload(execution: Execution) -> Payload:
     )
 
 
-def _neighbours(admin: ReadOnlyAdmin, execution: Execution) -> list[tuple[str, str, str]]:
+def _neighbours(
+    admin: ActingAdmin, request: HttpRequest, execution: Execution
+) -> list[tuple[str, str, str]]:
     if execution.batch_id is None:
         return []
     near = (execution.position - 1, execution.position + 1)
-    rows = Execution.objects.filter(batch=execution.batch_id, position__in=near).only(
-        "id", "key", "task_name", "position"
-    )
+    members = admin.executions(request).filter(batch=execution.batch_id, position__in=near)
+    rows = members.only("id", "key", "task_name", "position")
     found = []
     for row in rows:
         before = row.position < execution.position

@@ -17,7 +17,7 @@ from django_agenda.admin import live, states, wording
 from django_agenda.admin.acting import ActingAdmin
 from django_agenda.admin.actions.of_executions import OF_EXECUTIONS
 from django_agenda.admin.entries import ExecutionEntries
-from django_agenda.admin.execution_table import shown_message
+from django_agenda.admin.execution_table import may_see_payload, shown_message
 from django_agenda.admin.filters import (
     DueFilter,
     LatenessFilter,
@@ -26,6 +26,7 @@ from django_agenda.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
+from django_agenda.admin.holds import linked
 from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.admin.paging import LeanList
 from django_agenda.admin.progress import words_of
@@ -90,7 +91,8 @@ class ExecutionAdmin(LiveRowAdmin, ActingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """See search()."""
-        return search(queryset, search_term), False  # type: ignore[arg-type]
+        payload = may_see_payload(request)
+        return search(queryset, search_term, payload=payload), False  # type: ignore[arg-type]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str]:
         """List a batch in its own order, and all others by age, the newest first."""
@@ -169,7 +171,7 @@ class ExecutionAdmin(LiveRowAdmin, ActingAdmin):
         """Return a link to its batch."""
         if execution.batch is None:
             return format_html('<span class="ag-quiet">{}</span>', "–")
-        return format_html('<a href="{}">{}</a>', self.url_of(execution.batch), execution.batch)
+        return linked(str(execution.batch), self.url_of(execution.batch))
 
 
 def _lag(lag_ms: int | None) -> str:

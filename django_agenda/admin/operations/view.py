@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, override, pgettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from django_agenda.admin import live, wording
+from django_agenda.admin import live, redaction, wording
 from django_agenda.admin.acting import may_do
 from django_agenda.admin.actions.buttons import Button
 from django_agenda.admin.actions.forms import Wish
@@ -62,7 +62,7 @@ class OperationAdmin(LiveRowAdmin):
             "sentence": sentence_of(row),
             "bar": progress_bar(row),
             "facts": self._facts(request, row, moment),
-            "error": row.error,
+            "error": redaction.text(row.error),
             "buttons": buttons,
             "deeds": deeds(row, moment),
             "live": self.live_of(request, row),

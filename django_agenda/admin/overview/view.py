@@ -40,9 +40,9 @@ class OverviewAdmin(LivePageAdmin):
             page = overview_page(self, request)
         return {
             "page": page,
-            "batches_url": self.list_url(Batch),
-            "executions_url": self.list_url(Execution),
-            "workers_url": self.list_url(Worker),
+            "batches_url": self.seen_list_url(request, Batch),
+            "executions_url": self.seen_list_url(request, Execution),
+            "workers_url": self.seen_list_url(request, Worker),
             "schedules_url": self.seen_list_url(request, Schedule),
             "errors_url": self.seen_list_url(request, ErrorGroup),
         }

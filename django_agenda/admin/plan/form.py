@@ -11,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_agenda.admin.actions.forms import UNITS, MomentInput
+from django_agenda.admin.actions.forms import UNITS, MomentField, MomentInput
 from django_agenda.models.batch import Batch
 from django_agenda.tasks.call import MAX_KEY, Call, labels_text
 from django_agenda.tasks.registry import registered
@@ -64,7 +64,7 @@ class PlanForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
     unit = forms.ChoiceField(label=_("Unit"), choices=UNITS, initial="minutes")
-    start = forms.DateTimeField(label=_("From"), required=False, widget=MomentInput)
+    start = MomentField(label=_("From"), required=False, widget=MomentInput)
     strategy = forms.ChoiceField(label=_("Strategy"), choices=_STRATEGIES, initial="even")
     jitter = forms.DecimalField(
         label=_("Jitter, in seconds"),

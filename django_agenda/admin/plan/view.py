@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -91,10 +92,20 @@ def _preview(
 def _scatter(
     admin: ActingAdmin, request: HttpRequest, form: PlanForm, fixed: Fixed
 ) -> HttpResponse:
-    """Scatter what was shown, and write down who did it, in one transaction."""
+    """Scatter what was shown, once, and write down who did it, in one transaction."""
     found, options = form.cleaned_data, fixed.options(form)
     named = {name: found[name] for name in ("name", "key", "labels")}
-    with transaction.atomic(using=router.db_for_write(Batch)):
+    users: Any = get_user_model()
+    with (
+        transaction.atomic(using=router.db_for_write(users)),
+        transaction.atomic(using=router.db_for_write(Batch)),
+    ):
+        # Of two clicks the second waits for the first, and then finds what that has made.
+        users._default_manager.select_for_update().filter(pk=request.user.pk).first()
+        if (made := _made_before(form, fixed)) is not None:
+            words = _("This was scattered already: nothing was added.")
+            admin.message_user(request, words, messages.WARNING)
+            return HttpResponseRedirect(admin.url_of(made))
         batch = Agenda(form.calls).scatter(**options, **named)
         if (batch.start, batch.seed) != (fixed.start, fixed.seed):
             raise ValueError(_("A living batch has this key: nothing was added."))
@@ -103,6 +114,14 @@ def _scatter(
     words = _("Scattered: %(description)s.") % {"description": wording.batch_sentence(batch)}
     admin.message_user(request, words, messages.SUCCESS)
     return HttpResponseRedirect(admin.url_of(batch))
+
+
+def _made_before(form: PlanForm, fixed: Fixed) -> Batch | None:
+    """Return what this preview has made; only one that chose a start or a seed is known by them."""
+    found = form.cleaned_data
+    if found["start"] is not None and found["seed"] is not None:
+        return None
+    return Batch.objects.filter(start=fixed.start, seed=fixed.seed).first()
 
 
 def _write_down(request: HttpRequest, batch: Batch, form: PlanForm) -> None:

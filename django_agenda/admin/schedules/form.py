@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_agenda.admin.actions.forms import MomentField
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.schedule import Schedule
 from django_agenda.scheduling.definition import Definition, read_definition
@@ -97,9 +98,9 @@ class ScheduleForm(forms.Form):
         label=_("Time zone"), choices=lambda: [(key, key) for key in sorted(available_timezones())]
     )
     interval = _Seconds(label=_("Interval, in seconds"), required=False)
-    at = forms.DateTimeField(label=_("Moment"), required=False, widget=_Moment)
-    starts_at = forms.DateTimeField(label=_("From"), required=False, widget=_Moment)
-    ends_at = forms.DateTimeField(label=_("Until"), required=False, widget=_Moment)
+    at = MomentField(label=_("Moment"), required=False, widget=_Moment)
+    starts_at = MomentField(label=_("From"), required=False, widget=_Moment)
+    ends_at = MomentField(label=_("Until"), required=False, widget=_Moment)
     max_runs = forms.IntegerField(
         label=_("Max runs"), required=False, help_text=_("Empty: without end.")
     )

@@ -100,7 +100,7 @@ def schedule_page(admin: ActingAdmin, request: HttpRequest, schedule: Schedule) 
         facts=_facts(schedule, moment),
         zone=_zone(schedule)[0],
         times=next_ticks(schedule, moment),
-        runs=_runs(admin, schedule, moment) if admin.can_see(request, Execution) else None,
+        runs=_runs(admin, request, schedule, moment) if admin.can_see(request, Execution) else None,
         payload=redaction.arguments(schedule) if may_see_payload(request) else None,
         buttons=[button(admin, schedule, action) for action in allowed],
         deeds=deeds(schedule, moment),
@@ -125,7 +125,7 @@ def next_ticks(schedule: Schedule, moment: datetime) -> list[Time]:
     found = []
     offset = moment.astimezone(zone).utcoffset() or timedelta()
     for tick in ticks:
-        local = tick.astimezone(zone)
+        local = wording.on_the_clock(tick, zone)
         before, offset = offset, local.utcoffset() or timedelta()
         found.append(
             Time(
@@ -145,8 +145,11 @@ def _shift(change: timedelta) -> str:
     return text % {"by": wording.duration(abs(change) / timedelta(milliseconds=1))}
 
 
-def _runs(admin: ActingAdmin, schedule: Schedule, moment: datetime) -> list[Run]:
-    runs = schedule.executions.defer("args", "kwargs", "return_value")
+def _runs(
+    admin: ActingAdmin, request: HttpRequest, schedule: Schedule, moment: datetime
+) -> list[Run]:
+    seen = admin.executions(request).filter(schedule=schedule)
+    runs = seen.defer("args", "kwargs", "return_value")
     # Each part in the order of an index; runs by hand have no tick.
     ticks = runs.filter(tick_at__isnull=False).order_by("-tick_at")[:_RUNS]
     by_hand = runs.filter(tick_at__isnull=True).order_by("-pk")[:_RUNS]

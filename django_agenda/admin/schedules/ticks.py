@@ -26,7 +26,7 @@ def overdue_words(schedule: Schedule, moment: datetime) -> str:
     next_at = schedule.next_at
     if next_at is None or not is_overdue(schedule, moment):
         return ""
-    many = ticks_between(schedule, next_at - MILLISECOND, moment)
+    many = min(1 + ticks_between(schedule, next_at, moment), _MOST)
     words = ngettext(
         "overdue for %(duration)s, %(count)s run missed",
         "overdue for %(duration)s, %(count)s runs missed",

@@ -22,6 +22,7 @@ from django_agenda.admin.acting import ActingAdmin, may_do
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
 from django_agenda.admin.actions.of_schedules import OF_SCHEDULES, ScheduleErrand
+from django_agenda.admin.holds import linked
 from django_agenda.admin.live_row import LiveRowAdmin
 from django_agenda.admin.paging import LeanList
 from django_agenda.clock import now
@@ -105,7 +106,7 @@ class ScheduleAdmin(LiveRowAdmin, ActingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Make a schedule; with `?like=` one that begins as another one is."""
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) and self.has_view_permission(request)):
             raise PermissionDenied
         key = request.GET.get("like", "")
         like = self.seen_row(request, key) if key else None
@@ -229,10 +230,9 @@ class ScheduleAdmin(LiveRowAdmin, ActingAdmin):
             return format_html('<span class="ag-quiet">{}</span>', _("never"))
         moment = now()
         return format_html(
-            '{}<a href="{}">{}</a><span class="ag-sub ag-nowrap">{}</span>{}',
+            '{}{}<span class="ag-sub ag-nowrap">{}</span>{}',
             recent.spark,
-            self.url_of(run),
-            states.of_execution(run, moment).badge,
+            linked(states.of_execution(run, moment).badge, self.url_of(run)),
             wording.time_tag(run.due_at, moment, seconds=False),
             _lateness(recent),
         )

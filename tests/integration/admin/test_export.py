@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from typing import Any
 
@@ -39,6 +40,19 @@ def test_ticked_batches_are_a_table(client_for: ClientFor) -> None:
     assert (rows[0]["id"], rows[0]["key"], rows[0]["labels"]) == (str(batch.pk), "mails", "a b")
     assert int(rows[0]["succeeded"]) == batch.succeeded
     assert rows[0]["over_s"] == "14400.0"
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "\r=", "\n=", "\uff1d"])
+@pytest.mark.parametrize("field", ["name", "key", "pause_reason", "enqueue_error"])
+def test_no_cell_is_a_formula(admin_client: Client, sign: str, field: str) -> None:
+    batch = flood(5, scene=CALM, labels=[f"{sign}1"])
+    alive = {"live_key": f"{sign}1"} if field == "key" else {}
+    Batch.objects.filter(pk=batch.pk).update(**{field: f"{sign}1"}, **alive)
+
+    text = export(admin_client, "csv", batch)
+
+    row = next(csv.DictReader(io.StringIO(text, newline="")))
+    assert row[field] == row["labels"] == f"'{sign}1"
 
 
 def test_ticked_batches_are_a_list_of_objects(admin_client: Client) -> None:

@@ -9,10 +9,20 @@ from django.test import Client
 from django.urls import reverse
 from factory.django import DjangoModelFactory
 
-from django_agenda.models import Execution
+from django_agenda.admin import ExecutionAdmin
+from django_agenda.models import Execution, Operation
 from django_agenda.tasks import registry
 from django_agenda.tasks.task import Task
-from tests.factories import TASK, BatchFactory, ExecutionFactory, Scene, WorkerFactory, flood
+from tests.factories import (
+    CALM,
+    TASK,
+    BatchFactory,
+    ExecutionFactory,
+    Scene,
+    ScheduleFactory,
+    WorkerFactory,
+    flood,
+)
 
 from .conftest import ClientFor
 
@@ -156,6 +166,74 @@ def test_no_address_tells_what_the_page_hides(admin_client: Client, query: str) 
     ExecutionFactory.create(traceback="s3cr3t")
 
     assert admin_client.get(f"{address('execution')}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("model", ["batch", "execution"])
+def test_no_search_tells_what_the_page_hides(client_for: ClientFor, model: str) -> None:
+    batch = flood(5, scene=CALM)
+    batch.executions.filter(position=3).update(
+        error_class="builtins.ValueError",
+        error_message="no address for 'ann'",
+        error_fingerprint="0123456789abcdef",
+    )
+    client = client_for(f"view_{model}")
+
+    def found(words: str) -> int:
+        return len(client.get(address(model), {"q": words}).context["cl"].result_list)
+
+    assert found("error:'ann'") == found("error:no address") == 0
+    assert found("error:ValueError") == found("error:0123456789abcdef") == 1
+
+
+@pytest.mark.parametrize("question", ["regex=(", "iregex=[", "range=1", "contains=x", "year=x"])
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("execution", "worker"), ("execution", "queue_name"), ("worker", "status")],
+)
+def test_no_address_asks_what_a_database_stumbles_over(
+    admin_client: Client, model: str, name: str, question: str
+) -> None:
+    FACTORIES[model].create()
+
+    assert admin_client.get(f"{address(model)}?{name}__{question}").status_code == 400
+
+
+def test_what_a_user_may_not_see_is_not_beside_it_either(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a project whose own ExecutionAdmin shows everybody their own."""
+    batch, schedule = flood(3, scene=CALM), ScheduleFactory.create()
+    batch.executions.update(task_name="theirs", key=None)
+    mine = batch.executions.get(position=1)
+    Execution.objects.filter(pk=mine.pk).update(task_name="mine")
+    ExecutionFactory.create(schedule=schedule, task_name="theirs")
+    monkeypatch.setattr(
+        ExecutionAdmin, "get_queryset", lambda *_: Execution.objects.exclude(task_name="theirs")
+    )
+
+    page = admin_client.get(address("execution", "change", mine.pk)).content.decode()
+
+    assert "mine" in page
+    assert "theirs" not in page
+    page_of_schedule = admin_client.get(address("schedule", "change", schedule.pk))
+    assert page_of_schedule.context["page"].runs == []
+
+
+def test_who_may_add_a_schedule_and_see_none_makes_none(client_for: ClientFor) -> None:
+    client = client_for("add_schedule")
+
+    assert client.get(address("schedule", "add")).status_code == 403
+    assert client.post(address("schedule", "add"), {}).status_code == 403
+
+
+def test_secrets_in_the_error_of_an_operation_are_hidden(client_for: ClientFor) -> None:
+    refused = "Error 111 connecting to redis://shop:s3cr3tword@cache:6379"
+    row = Operation.objects.create(kind="enqueue", model="batch", total=5, failed=5, error=refused)
+
+    page = client_for("view_operation").get(address("operation", "change", row.pk))
+
+    assert "Error 111" in page.content.decode()
+    assert "s3cr3tword" not in page.content.decode()
 
 
 def test_an_address_may_ask_for_what_the_page_shows(admin_client: Client) -> None:

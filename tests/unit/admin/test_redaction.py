@@ -18,7 +18,12 @@ def pay(card: str, amount: int, token: str = "") -> None:
     """Stand for a task with secrets."""
 
 
+def sign_in(user: str, *tokens: str) -> None:
+    """Stand for a task that takes any number of secrets."""
+
+
 register(Task(pay, redact=["card"]))
+register(Task(sign_in))
 
 
 def call(*args: Any, **kwargs: Any) -> Execution:
@@ -44,6 +49,13 @@ def call(*args: Any, **kwargs: Any) -> Execution:
 )
 def test_a_secret_is_known_by_its_name(name: str) -> None:
     assert redaction.clean({name: "x"}) == {name: HIDDEN}
+
+
+def test_each_of_any_number_of_secrets_is_hidden() -> None:
+    execution = call("ann", "one", "two")
+    execution.task_name = f"{__name__}.sign_in"
+
+    assert json.loads(redaction.arguments(execution)[0]) == ["ann", HIDDEN, HIDDEN]
 
 
 def test_other_names_are_shown() -> None:

@@ -18,6 +18,10 @@ def pay(address: str, card: Any, token: Any = None, **more: Any) -> None:
 PAY = Task(pay, redact=["card"])
 
 
+def sign_in(user: str, *tokens: str) -> None:
+    """Stand for a task that takes any number of secrets."""
+
+
 @pytest.mark.parametrize(
     ("args", "kwargs", "found"),
     [
@@ -32,6 +36,11 @@ PAY = Task(pay, redact=["card"])
 )
 def test_secret_values_are_found_at_every_depth(args: Any, kwargs: Any, found: list[str]) -> None:
     assert secrets_of(PAY, args, kwargs) == found
+
+
+@pytest.mark.parametrize("tokens", [(), ("first-one",), ("first-one", "the-second")])
+def test_each_of_any_number_of_secrets_is_found(tokens: tuple[str, ...]) -> None:
+    assert set(secrets_of(Task(sign_in), ("somebody", *tokens), {})) == set(tokens)
 
 
 def test_they_are_hidden_as_they_are_and_as_repr_writes_them() -> None:

@@ -150,6 +150,30 @@ def test_who_scattered_what_is_written_down(admin_client: Client) -> None:
     assert "Scattered 2 calls" in page
 
 
+@pytest.mark.parametrize("fields", [{}, {"seed": "7"}, {"start": "2031-01-31T00:00"}])
+def test_a_second_click_scatters_nothing(admin_client: Client, fields: dict[str, str]) -> None:
+    token = token_of(preview(admin_client, **fields))
+    first = confirm(admin_client, token, **fields)
+
+    second = confirm(admin_client, token, **fields)
+
+    assert Batch.objects.count() == LogEntry.objects.count() == 1
+    assert message(second) == "This was scattered already: nothing was added."
+    assert second["Location"] == first["Location"]
+    # What is previewed anew is another one.
+    assert confirm(admin_client, token_of(preview(admin_client, **fields)), **fields)
+    assert Batch.objects.count() == 2
+
+
+def test_the_same_start_and_seed_may_be_wanted_twice(admin_client: Client) -> None:
+    fields = {"seed": "7", "start": "2031-01-31T00:00"}
+
+    for _ in range(2):
+        confirm(admin_client, token_of(preview(admin_client, **fields)), **fields)
+
+    assert Batch.objects.count() == 2
+
+
 def test_what_was_changed_since_the_preview_is_previewed_again(admin_client: Client) -> None:
     token = token_of(preview(admin_client))
 
@@ -264,7 +288,7 @@ def test_a_bad_line_is_named_with_its_value(admin_client: Client, lines: str, wo
         ({"unit": "fortnights"}, "unit", "fortnights is not one of the available choices"),
         ({"strategy": "nonsense"}, "strategy", "nonsense is not one of the available choices"),
         ({"start": "yesterday"}, "start", "Enter a valid date/time."),
-        ({"start": "9999-12-31T23:59"}, "__all__", "after the year 9999"),
+        ({"start": "9999-12-31T23:59"}, "start", "This is too far from now."),
         ({"jitter": "601"}, "jitter", "This is longer than the window."),
         ({"seed": "9" * 30}, "seed", "less than or equal to"),
         ({"key": "k" * 256}, "key", "at most 255 characters"),
