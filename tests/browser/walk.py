@@ -45,7 +45,12 @@ def furnish() -> None:
     WorkerFactory.create(beat_at=now() - timedelta(hours=1))
     struck = strike(tasks.add, "a", "between", (7, 9), reason="A wrong letterhead")
     ExecutionFactory.create(task_name=tasks.add.name, args=[7, 0], held_by=struck.held_by)
-    flood(60, name="Reminders", key="reminders-47", scene=Scene(failing=0.2, missing=0.1))
+    letters = flood(60, name="Reminders", key="reminders-47", scene=Scene(failing=0.2, missing=0.1))
+    for failed in letters.executions.filter(status="failed", started_at__isnull=False):
+        started = letters.start + failed.planned_offset_ms * timedelta(milliseconds=1)
+        AttemptFactory.create(execution=failed, started_at=started, run_ms=900_000)
+        failed.started_at = started + timedelta(minutes=40)
+        failed.save(update_fields=["started_at"])
 
 
 def lists() -> list[str]:

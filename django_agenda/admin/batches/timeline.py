@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,23 +16,26 @@ from django_agenda.admin.span import MILLISECOND, SHORTEST_MS, Span
 from django_agenda.admin.timeline.axis import Axis
 from django_agenda.admin.timeline.concurrency import most_at_once
 from django_agenda.admin.timeline.density import QUANTILES
-from django_agenda.admin.timeline.drawing import Detail, Drawing, Material, Zoom, detail_for, draw
-from django_agenda.admin.timeline.rows import Item
+from django_agenda.admin.timeline.drawing import (
+    ROWS_UP_TO,
+    Detail,
+    Drawing,
+    Material,
+    Zoom,
+    detail_for,
+    draw,
+)
 from django_agenda.models.execution import Execution
 from django_agenda.scheduling.count import Lags, count_lags, count_outcomes, count_runs
 from django_agenda.scheduling.grid import FEW, Grid
 from django_agenda.scheduling.rollup import Rollup, rollup_of
 
+from .items import items_of, read_rows
 from .pruned import pruned_lags, with_pruned, with_pruned_times
 from .slices import Histogram, coarser, tabulate
 from .subject import Subject
 
 _SLICES_A_LINK = 10
-_READ = (
-    *("id", "batch_id", "position", "task_name", "key", "status", "held_by", "attempts"),
-    *("due_at", "planned_offset_ms", "slot_offset_ms", "started_at", "finished_at", "lag_ms"),
-    *("run_ms", "error_class", "queue_name"),
-)
 _DOT = ("planned_offset_ms", "slot_offset_ms", "status", "started_at", "lag_ms", "run_ms")
 
 
@@ -57,13 +61,16 @@ def build(subject: Subject) -> Timeline:
     if subject.batch.rollup:
         fine = _histogram(subject)
         return _of_pruned(subject, fine, rollup_of(subject.batch))
-    shown, detail, late = subject.recall("timeline", lambda: _count(subject))
+    # Of so few the rows are drawn, and need not be counted by the database as well.
+    found = read_rows(subject) if subject.batch.total <= ROWS_UP_TO else None
+    shown, detail, late = subject.recall("timeline", lambda: _count(subject, found))
     material = _frame(subject, shown, detail)
     if late is not None:
         material = _with_cells(material, shown.grid, *late)
         return _timeline(material, shown, late.times)
     if detail == "rows":
-        material, times = _with_items(subject, material)
+        found = read_rows(subject) if found is None else found
+        material, times = _with_items(subject, material, found)
     else:
         material, times = _with_dots(subject, material, shown.grid)
     return _timeline(material, shown, times)
@@ -74,15 +81,21 @@ class _Late(NamedTuple):
     times: Times
 
 
-def _histogram(subject: Subject) -> Histogram:
-    return tabulate(subject.grid, count_outcomes(subject.rows, subject.grid))
+def _histogram(subject: Subject, found: Sequence[Execution] | None = None) -> Histogram:
+    grid = subject.grid
+    if found is None:
+        return tabulate(grid, count_outcomes(subject.rows, grid))
+    places = ((row.status, row.planned_offset_ms - grid.origin_ms) for row in found)
+    return tabulate(grid, Counter((status, grid.place(offset)) for status, offset in places))
 
 
-def _count(subject: Subject) -> tuple[Histogram, Detail, _Late | None]:
+def _count(
+    subject: Subject, found: Sequence[Execution] | None
+) -> tuple[Histogram, Detail, _Late | None]:
     grid, counted = subject.grid, subject.counted
     if counted is not None and counted.grid != grid:
         counted = None  # of a part of the window, say
-    fine = tabulate(grid, counted.outcomes) if counted else _histogram(subject)
+    fine = tabulate(grid, counted.outcomes) if counted else _histogram(subject, found)
     detail = detail_for(fine.total)
     if detail != "density":
         return coarser(fine) if detail == "rows" and grid.size > FEW else fine, detail, None
@@ -178,12 +191,13 @@ def _describe(subject: Subject, shown: Histogram, places: Sequence[int]) -> str:
     return f"{clock[0]} – {clock[1]}: {', '.join(counted) or _('nothing planned')}"
 
 
-def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
-    found = list(subject.in_span.only(*_READ))
-    items = [_item(subject, execution) for execution in found]
+def _with_items(
+    subject: Subject, material: Material, found: Sequence[Execution]
+) -> tuple[Material, Times]:
+    items = items_of(subject, found)
     axis = material.axis
     if subject.span.whole:
-        last = max((item.ended_ms or 0 for item in items), default=0)
+        last = max((item.last_ms for item in items), default=0)
         axis = replace(axis, hi_ms=max(axis.hi_ms, last))
     started = [
         Started(item.started_ms, row.lag_ms, row.run_ms)
@@ -196,50 +210,9 @@ def _with_items(subject: Subject, material: Material) -> tuple[Material, Times]:
         for item in items
         if item.started_ms is not None and item.ended_ms is not None
     ]
+    spells += [(one.started_ms, one.ended_ms) for item in items for one in item.tries]
     most = most_at_once(spells, material.edges)
     return replace(material, axis=axis, items=items, most_at_once=most), times
-
-
-def _item(subject: Subject, execution: Execution) -> Item:
-    state = states.of_execution(execution, subject.now, subject.paused)
-    begin = subject.batch.start
-    started = ended = waits = None
-    if execution.started_at is not None:
-        started = (execution.started_at - begin) // MILLISECOND
-        if execution.run_ms is not None:
-            ended = started + execution.run_ms
-        elif execution.status == Execution.Status.RUNNING:
-            ended = subject.now_ms
-    if state is states.DUE:
-        waits = subject.now_ms
-    elif state is states.RETRYING:
-        waits = (execution.due_at - begin) // MILLISECOND
-    return Item(
-        slug=state.slug,
-        title=_title(execution, state, subject),
-        label=execution.key or f"#{execution.position + 1}",
-        url=subject.execution_url(execution),
-        planned_ms=execution.planned_offset_ms,
-        started_ms=started,
-        ended_ms=ended,
-        waits_until_ms=waits,
-    )
-
-
-def _title(execution: Execution, state: states.State, subject: Subject) -> str:
-    planned = subject.batch.start + execution.planned_offset_ms * MILLISECOND
-    parts = [
-        f"#{execution.position + 1} {execution.key or wording.short_task(execution.task_name)}",
-        str(state.label),
-        _("planned %(time)s") % {"time": wording.clock_time(planned, subject.now, exact=True)},
-    ]
-    if execution.lag_ms is not None:
-        parts.append(_("%(duration)s late") % {"duration": wording.duration(execution.lag_ms)})
-    if execution.run_ms is not None:
-        parts.append(_("ran %(duration)s") % {"duration": wording.duration(execution.run_ms)})
-    if execution.error_class:
-        parts.append(wording.short_task(execution.error_class))
-    return " · ".join(parts)
 
 
 def _with_dots(subject: Subject, material: Material, grid: Grid) -> tuple[Material, Times]:

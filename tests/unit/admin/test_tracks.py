@@ -16,7 +16,7 @@ from django_agenda.admin.timeline.dots import dots
 from django_agenda.admin.timeline.drawing import Detail, Material, Zoom, detail_for, draw
 from django_agenda.admin.timeline.lag_scale import lag_scale
 from django_agenda.admin.timeline.lanes import lanes
-from django_agenda.admin.timeline.rows import Item, rows
+from django_agenda.admin.timeline.rows import Item, Try, rows
 
 AXIS = Axis(start=datetime(2026, 11, 21, tzinfo=UTC), lo_ms=0, hi_ms=1000)
 EDGES = [(0, 250), (250, 500), (500, 750), (750, 1000)]
@@ -149,6 +149,49 @@ def test_a_run_over_the_edge_is_cut_off() -> None:
     (row,) = rows(AXIS, [item(started_ms=900, ended_ms=5000)], top=10).rows
 
     assert (row.bar_x, row.bar_width) == ("90%", "10%")
+
+
+def test_earlier_attempts_are_bars_of_their_own_with_marks_where_there_is_room() -> None:
+    tries = [
+        Try(title="first", started_ms=200, ended_ms=300),
+        Try(title="second", started_ms=310, ended_ms=310),
+        Try(title="third", started_ms=400, ended_ms=500),
+    ]
+
+    laid = rows(AXIS, [item(started_ms=700, ended_ms=800, tries=tries)], top=10)
+
+    (row,) = laid.rows
+    assert laid.has_tries
+    assert [(one.title, one.x, one.width) for one in row.tries] == [
+        ("first", "20%", "10%"),
+        ("second", "31%", "0.15%"),
+        ("third", "40%", "10%"),
+    ]
+    assert [one.mark for one in row.tries] == ["", "31%", "50%"]
+    assert float(row.try_y) > float(row.bar_y)
+    assert (row.bar_x, row.bar_width, row.wait_to) == ("70%", "10%", "70%")
+
+
+def test_attempts_outside_of_the_view_are_not_drawn_at_its_edge() -> None:
+    tries = [
+        Try(title="before", started_ms=-300, ended_ms=-200),
+        Try(title="across", started_ms=-100, ended_ms=100),
+        Try(title="after", started_ms=1100, ended_ms=1200),
+    ]
+
+    laid = rows(AXIS, [item(tries=tries), item()], top=10)
+
+    assert [one.title for one in laid.rows[0].tries] == ["across"]
+    assert (laid.rows[0].tries[0].x, laid.rows[0].tries[0].width) == ("0%", "10%")
+    assert not laid.rows[1].tries
+
+
+def test_what_is_tried_again_waits_until_then_and_not_until_its_last_try() -> None:
+    waits = item(slug="retrying", started_ms=200, ended_ms=300, waits_until_ms=600)
+
+    (row,) = rows(AXIS, [waits], top=10).rows
+
+    assert (row.wait_to, row.bar_x, row.mark) == ("60%", "20%", "30%")
 
 
 def test_many_rows_are_flatter_than_few() -> None:
