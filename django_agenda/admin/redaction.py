@@ -20,15 +20,17 @@ from django_agenda.tasks.task import Task
 _LONGEST = 20_000
 _BRIEF = 60
 
-# In running text `key` alone says too little: "KeyError: 'name'" must stay readable.
+# In running text `key` alone says too little: "KeyError: 'name'" must stay readable. What comes
+# before the word is not asked for, and what follows it has a limit: texts can be long, such as an
+# image in an argument, and whatever could begin anywhere would be tried everywhere.
 _IN_TEXT = re.compile(
     r"""(?ix) (
-          [\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key
-          |authorization|credential|cookie|signature)[\w-]*
-          ["']? \s* [=:] \s* (?:(?:basic|bearer|token)\s+)?
+          (?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key
+          |authorization|credential|cookie|signature)[\w-]{0,40}
+          ["']? \s{0,9} [=:] \s* (?:(?:basic|bearer|token)\s+)?
         ) ("[^"]*"|'[^']*'|[^\s,;)}\]]+)"""
 )
-_IN_URL = re.compile(r"(\w[\w+.-]*://[^\s/:@]*:)[^\s/@]+@")
+_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s/]+@")
 
 
 def arguments(execution: Execution | Schedule) -> tuple[str, str]:

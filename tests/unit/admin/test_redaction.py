@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from django_agenda.admin import redaction
+from django_agenda.clock import monotonic
 from django_agenda.models import Execution
 from django_agenda.tasks.registry import register
 from django_agenda.tasks.secrets import HIDDEN
@@ -114,3 +115,20 @@ def test_of_a_task_that_is_not_known_here_nothing_is_shown() -> None:
 
     assert (json.loads(args), json.loads(kwargs)) == ([HIDDEN, HIDDEN], {"amount": HIDDEN})
     assert json.loads(redaction.result(execution)) == HIDDEN
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["a", "a-", "password", "token ", "token=", "secret='", "x://", "x://a:", "x://a:b@", " "],
+)
+def test_a_long_text_is_looked_through_once(part: str) -> None:
+    """As an image in an argument is: when each place in it is a beginning, it takes minutes."""
+    begin = monotonic()
+
+    redaction.text(part * (16_000 // len(part)))
+
+    assert monotonic() - begin < 1
+
+
+def test_a_password_with_an_at_sign_is_hidden_wholly() -> None:
+    assert redaction.text("redis://shop:p@ss@cache:6379") == f"redis://shop:{HIDDEN}@cache:6379"
