@@ -178,7 +178,9 @@ def fill(pack: Pack) -> Rows:
     Execution.objects.create(gate=gate.pk, **in_line)
     ErrorGroup.objects.create(pk=KIND, **texts_of(ErrorGroup, pack))
     for number, words in enumerate(pack.words, 1):
-        AttemptFactory.create(execution=failed, number=number, **texts_of(Attempt, pack))
+        # With a start, so that the timeline draws it.
+        tried = {"started_at": now(), **texts_of(Attempt, pack)}
+        AttemptFactory.create(execution=failed, number=number, **tried)
         PausedQueue.objects.create(name=words[:64])
         for row in (batch, failed):
             note(row, words)
