@@ -25,7 +25,13 @@ def read_duration(option: str, value: object) -> timedelta | None:
         raise TypeError(f"{option!r} must be a timedelta or a number of seconds, not {value!r}")
     if wait <= timedelta(0):
         raise ValueError(f"{option!r} must be positive, not {in_words(value)}")
-    if wait > _LONGEST:
+    return wait
+
+
+def read_stored(option: str, value: object) -> timedelta | None:
+    """Return what read_duration() does, if a column can hold it."""
+    wait = read_duration(option, value)
+    if wait is not None and wait > _LONGEST:
         raise ValueError(f"{option!r} is too long: {in_words(value)}")
     return wait
 

@@ -17,7 +17,7 @@ from django.conf import settings as django_settings
 from django_agenda.clock import now
 from django_agenda.conf import get_settings
 from django_agenda.models.schedule import Schedule
-from django_agenda.policies.timeout import read_duration
+from django_agenda.policies.timeout import read_stored
 from django_agenda.tasks.canonical import canonical
 from django_agenda.tasks.payload import encode_arguments
 from django_agenda.tasks.registry import resolve
@@ -75,7 +75,7 @@ def _cron(expression: Any, timezone: Any) -> tuple[dict[str, Any], str]:
 
 
 def _interval(interval: Any) -> tuple[dict[str, Any], str]:
-    length = read_duration("interval", interval)
+    length = read_stored("interval", interval)
     if length is None:
         raise TypeError("'interval' must be a timedelta or a number of seconds, not None")
     return {"interval": length}, str(length // timedelta(microseconds=1))

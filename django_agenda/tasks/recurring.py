@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, Unpack
 
-from django_agenda.policies.timeout import read_duration
+from django_agenda.policies.timeout import read_stored
 from django_agenda.timing.cron import Cron
 
 from .payload import encode_arguments
@@ -62,7 +62,7 @@ def every(
     interval: timedelta | float, **options: Unpack[ScheduleOptions]
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Run a task every so often, a timedelta or seconds; see ScheduleQuerySet.interval()."""
-    length = read_duration("interval", interval)
+    length = read_stored("interval", interval)
     if length is None:
         raise TypeError("'interval' must be a timedelta or a number of seconds, not None")
     return _declaring("interval", (length,), options)

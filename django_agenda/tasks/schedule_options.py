@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django_agenda.policies.terms import Terms
-from django_agenda.policies.timeout import read_duration
+from django_agenda.policies.timeout import read_stored
 from django_agenda.timing.aware import aware
 
 from .call import labels_text
@@ -51,7 +51,7 @@ def read_options(
         "terms": Terms.read(timeout=timeout, backoff=backoff, over=over).pack(),
         "starts_at": starts_at,
         "ends_at": ends_at,
-        "jitter": None if jitter in (None, 0, timedelta(0)) else read_duration("jitter", jitter),
+        "jitter": None if jitter in (None, 0, timedelta(0)) else read_stored("jitter", jitter),
         "max_runs": read_count("max_runs", max_runs),
         "overlap": _one_of("overlap", overlap, OVERLAPS),
         "misfire": _one_of("misfire", misfire, MISFIRES),
