@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from django_agenda.clock import now
@@ -284,3 +285,15 @@ def test_what_code_declares_is_not_deleted(admin_client: Client) -> None:
 
     assert message(response) == "Deleted 2 schedules; skipped 1: enabled."
     assert list(Schedule.objects.all()) == [declared]
+
+
+def test_arguments_that_nobody_can_read_break_no_list(admin_client: Client) -> None:
+    """As a newer version has written them, which was then taken back."""
+    schedule = Schedule.objects.cron(tasks.nothing, "0 9 * * *", name="Report")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE django_agenda_schedule SET args = %s WHERE id = %s",
+            ['[{"$newer": 1}]', schedule.pk],
+        )
+
+    assert "Report" in text_of(admin_client, list_url(Schedule))
