@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils.translation import ngettext
 
 from django_agenda.models.batch import Batch
@@ -15,12 +15,18 @@ from django_agenda.models.execution import Execution
 from . import wording
 from .memory import memory
 
+OVERDUE_AFTER = timedelta(seconds=5)
+
 
 class Later(NamedTuple):
-    """Hold how many wait for a moment after the plan, and the last of these moments."""
+    """Hold how many wait for a moment after the plan, the last of these, and how many are overdue.
+
+    Whoever is due within the last seconds is not overdue: a worker may be about to take it.
+    """
 
     many: int
     last: datetime
+    overdue: int = 0
 
 
 def hang_later(rows: QuerySet[Execution], over: Iterable[Any], moment: datetime) -> None:
@@ -50,9 +56,16 @@ def later_of(batch: Any) -> Later | None:
 
 
 def _count(members: QuerySet[Execution], moment: datetime) -> dict[int, Later]:
-    counted = members.filter(due_at__gt=moment).order_by().values_list("batch")
-    counts = counted.annotate(many=Count("pk"), last=Max("due_at"))
-    return {batch: Later(many, last) for batch, many, last in counts}
+    counts = (
+        members.order_by()
+        .values_list("batch")
+        .annotate(
+            many=Count("pk", filter=Q(due_at__gt=moment)),
+            last=Max("due_at"),
+            overdue=Count("pk", filter=Q(due_at__lte=moment - OVERDUE_AFTER)),
+        )
+    )
+    return {batch: Later(many, last, overdue) for batch, many, last, overdue in counts if many}
 
 
 def later_words(later: Later | None, moment: datetime) -> str:

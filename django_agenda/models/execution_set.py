@@ -75,7 +75,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         The spread begins at `start`, or now. Keeps counting `attempts`, and grants as many more as
         the task had at first. Reopens the batch; its callbacks are called at most once in its life
         all the same. One whose key is alive by now, or was given to another of the set, is passed
-        over.
+        over. Raises ValueError for a `start` without `over`, before anything is changed.
         """
         return verbs.retry(self._writing(), over, start)
 

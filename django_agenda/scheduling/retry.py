@@ -64,6 +64,8 @@ def retry(
     """See ExecutionQuerySet.retry()."""
     using = executions.db
     ended = executions.filter(status__in=Execution.RETRYABLE)
+    if over is None and start is not None:
+        raise ValueError(f"'start' is where a spread begins: it needs 'over', not {start!r} alone")
     if over is not None:
         check_reach(ended, now() if start is None else start, check_over(over))
     ids = collect(ended, "due_at", "pk")

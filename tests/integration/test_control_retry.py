@@ -167,6 +167,16 @@ def test_crashes_are_forgiven(living_worker: Worker) -> None:
 # --- batches ---
 
 
+def test_a_beginning_without_a_spread_is_refused(work: Work) -> None:
+    rows = Execution.objects.filter(pk=schedule(tasks.fail)().pk)
+    work()
+
+    with pytest.raises(ValueError, match=r"'start' .* needs 'over', not datetime"):
+        rows.retry(start=now())
+
+    assert rows.get().status == "failed"
+
+
 def test_only_what_failed_or_was_missed_is_retried(work: Work) -> None:
     batch = overdue(FAIL, GOOD, Call(tasks.perishable), Call(tasks.plain, at=None))
     batch.executions.filter(position=3).cancel()

@@ -11,13 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import wording
-from django_agenda.admin.due_later import Later
+from django_agenda.admin.due_later import OVERDUE_AFTER, Later
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
 # Who waits no longer than this is about to be taken.
-_BEHIND = timedelta(seconds=5)
 _WORTH_SAYING = timedelta(seconds=30)
 
 
@@ -41,7 +40,7 @@ def read_backlog(
     planned_before = rows.filter(planned_offset_ms__lte=(moment - batch.start) // MILLISECOND)
     waiting = planned_before.filter(status=Execution.Status.SCHEDULED, held_by="")
     found = waiting.aggregate(
-        overdue=Count("pk", filter=Q(due_at__lte=moment - _BEHIND)),
+        overdue=Count("pk", filter=Q(due_at__lte=moment - OVERDUE_AFTER)),
         later=Count("pk", filter=Q(due_at__gt=max(planned_end, moment))),
         last=Max("due_at"),
     )
@@ -59,16 +58,15 @@ def expected_end(
     """
     if batch.is_finished or batch.paused_at is not None:
         return None
-    plan_end = batch.start + last_offset_ms * MILLISECOND
-    if backlog.later is not None:
-        plan_end = max(plan_end, backlog.later.last)
+    planned = batch.start + last_offset_ms * MILLISECOND
+    plan_end = planned if backlog.later is None else max(planned, backlog.later.last)
     if moment <= batch.start:
         return plan_end
     if not backlog.is_behind:
         return plan_end if plan_end > moment else None
     done = batch.succeeded + batch.failed + batch.missed
     since = batch.started_at or batch.start
-    if not done or moment <= since or moment > plan_end + batch.over:
+    if not done or moment <= since or moment > planned + batch.over:
         return None
     left = batch.total - batch.done
     try:

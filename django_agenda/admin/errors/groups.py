@@ -25,7 +25,7 @@ COLUMN = timedelta(hours=6)
 COLUMNS = WEEK // COLUMN
 ENDED_BADLY = (Execution.Status.FAILED, Execution.Status.MISSED)
 _WELL = (Execution.Status.SUCCEEDED, Execution.Status.CANCELLED, Execution.Status.SKIPPED)
-_REFUSED = Q(status=Execution.Status.PENDING, held_by="", batch__isnull=False)
+_REFUSED = Q(status=Execution.Status.PENDING, held_by="")
 _READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fingerprint")
 
 
@@ -33,7 +33,7 @@ _READ = ("task_name", "failed_stage", "error_class", "error_message", "error_fin
 class Group:
     """Hold one kind of error.
 
-    `ended` of its executions failed or were missed for good, `refused`, in batches, wait for Redis.
+    `ended` of its executions failed or were missed for good, `refused` wait for Redis.
     """
 
     fingerprint: str

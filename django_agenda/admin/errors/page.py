@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_agenda.admin import charts, redaction, wording
+from django_agenda.admin.actions import of_executions
 from django_agenda.admin.actions.buttons import Button, ask_button, button
 from django_agenda.admin.actions.of_batches import ENQUEUE
 from django_agenda.admin.actions.of_errors import CANCEL_TASK, RETRY
@@ -192,7 +193,7 @@ def _buttons(
     if group.ended and admin.may(request, RETRY):
         found.append(button(admin, row, RETRY, count=group.ended))
     if group.refused and admin.may(request, ENQUEUE) and admin.can_see(request, Batch):
-        found.append(button(admin, row, ENQUEUE))
+        found.append(button(admin, row, ENQUEUE if group.batches else of_executions.ENQUEUE))
     # Of several tasks only one is known here: another one may wait.
     may_wait = waiting is None or task in waiting or group.tasks > 1
     is_open = group.state == ErrorGroup.State.OPEN

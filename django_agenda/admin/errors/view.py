@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
 from django_agenda.admin.acting import ActingAdmin, may_do
-from django_agenda.admin.actions import page
+from django_agenda.admin.actions import of_executions, page
 from django_agenda.admin.actions.action import Action
 from django_agenda.admin.actions.errand import Errand
 from django_agenda.admin.actions.of_batches import ENQUEUE
@@ -71,7 +71,7 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
             rows = rows.filter(error_fingerprint=object_id, finished_at__gte=moment - span)
             errand = self._of_kind(offer, rows, error=object_id, about=about)
         elif offer is ENQUEUE:
-            errand = self._of_batches(request, offer, rows.filter(error_fingerprint=object_id))
+            errand = self._of_refused(request, offer, rows.filter(error_fingerprint=object_id))
         else:
             tasks = troubled(rows, moment).filter(error_fingerprint=object_id)
             names = sorted(set(tasks.values_list("task_name", flat=True).distinct()))
@@ -79,9 +79,12 @@ class ErrorGroupAdmin(LivePageAdmin, ActingAdmin):
         view = page.answer if request.method == "POST" else page.ask
         return view(self, request, errand, {"back": self.list_url(ErrorGroup), "hidden": []})
 
-    def _of_batches(self, request: HttpRequest, action: Action, rows: ExecutionQuerySet) -> Errand:
-        """Take the batches whole: what Redis refused it is told batch by batch."""
-        refused = rows.filter(status=Execution.Status.PENDING).values("batch")
+    def _of_refused(self, request: HttpRequest, action: Action, rows: ExecutionQuerySet) -> Errand:
+        """Take batches whole: what Redis refused it is told batch by batch. Else one by one."""
+        pending = rows.filter(status=Execution.Status.PENDING)
+        if not pending.filter(batch__isnull=False).exists():
+            return self._of_kind(of_executions.ENQUEUE, pending)
+        refused = pending.values("batch")
         if not self.can_see(request, Batch):
             raise PermissionDenied
         seen = self.admin_site.get_model_admin(Batch).get_queryset(request).order_by()

@@ -125,7 +125,10 @@ def _not_enqueued(batch: Batch, moment: datetime) -> list[tuple[int, State, str]
 
 def _late(batch: Batch, moment: datetime, holds: Holds) -> list[tuple[int, State, str]]:
     over, later = moment - end_of(batch), later_of(batch)
-    left = batch.total - batch.done - holds.struck_of(batch.pk) - (later.many if later else 0)
+    left = batch.total - batch.done - holds.struck_of(batch.pk)
+    if later is not None:
+        # The plan is over, and tells nothing any more: what runs now may do so in time.
+        left = later.overdue
     if batch.paused_at or over <= _LATE_AFTER or left <= 0:
         return []
     words = _("over for %(duration)s, %(count)s left") % {

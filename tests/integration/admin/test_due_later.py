@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -94,6 +95,29 @@ def test_what_is_overdue_is_late_all_the_same(admin_client: Client) -> None:
     assert [str(why) for _state, why in row.reasons] == ["over for 1 h, 1 left"]
     assert row.distance == page.later
     assert "Over for" in dict(page.facts)
+
+
+def test_an_attempt_in_time_makes_its_batch_not_late(admin_client: Client) -> None:
+    batch = retried()
+    first, second = again(batch).order_by("due_at")[:2]
+    Execution.objects.filter(pk=first.pk).update(status="running", due_at=now())
+    Execution.objects.filter(pk=second.pk).update(due_at=now())
+    Batch.objects.filter(pk=batch.pk).update(running=1, scheduled=F("scheduled") - 1)
+
+    page = admin_client.get(OVERVIEW).context["page"]
+
+    assert not page.trouble.rows
+
+
+def test_the_rate_of_idle_hours_foretells_no_end(admin_client: Client) -> None:
+    batch = retried(elapsed=6)
+    first = again(batch).earliest("due_at")
+    Execution.objects.filter(pk=first.pk).update(due_at=now() - MINUTE)
+
+    facts = dict(page_of(admin_client, batch).facts)
+
+    assert "Over for" in facts
+    assert "Expected end" not in facts
 
 
 def test_the_list_says_so_too(admin_client: Client) -> None:

@@ -10,8 +10,11 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from django_agenda.broker import broker
 from django_agenda.clock import now
+from django_agenda.exceptions import BrokerUnavailable
 from django_agenda.models import ErrorGroup, Execution, Operation
+from django_agenda.scheduling.enqueue import entry_of, refuse
 from tests.conftest import RedisServer
 from tests.factories import ExecutionFactory
 from tests.integration.admin.conftest import ClientFor
@@ -56,6 +59,23 @@ def test_what_redis_refused_is_enqueued_over_all_batches(
     for batch in batches:
         assert [told in entry and "It is back" in entry for entry in log_of(batch)] == [True]
     assert address(kind, "enqueue") not in admin_client.get(LIST).content.decode()
+
+
+def test_what_redis_refused_without_a_batch_is_enqueued_one_by_one(
+    admin_client: Client, redis_server: RedisServer
+) -> None:
+    rows = [ExecutionFactory.create(due_at=now() + timedelta(hours=1)) for _ in range(2)]
+    refuse("default", [row.pk.hex for row in rows], BrokerUnavailable("Redis does not answer"))
+    refused = Execution.objects.filter(status="pending")
+    kind = refused[0].error_fingerprint
+    assert address(kind, "enqueue") in admin_client.get(LIST).content.decode()
+    assert "Enqueue 2 executions" in admin_client.get(address(kind, "enqueue")).content.decode()
+
+    told = post(admin_client, kind, "enqueue", seen=2, reason="It is back")
+
+    assert told == "Enqueued 2 executions."
+    assert not refused.exists()
+    assert not list(broker.missing([entry_of(row) for row in rows]))
 
 
 def test_batches_are_enqueued_by_who_may_see_them(
