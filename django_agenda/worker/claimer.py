@@ -116,7 +116,7 @@ class Claimer:
         found = broker.claim(names, limit=room, ahead=ahead, reach_ms=self._reach // MILLISECOND)
         # The server read its clock before now, so whoever counts from now is never early.
         starts = monotonic()
-        self._trouble.over(BROKER)
+        self._trouble.over(BROKER, asked)
         self.touch()
         moment = _EPOCH + timedelta(microseconds=found.now_us)
         if found.ids:

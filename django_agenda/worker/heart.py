@@ -74,7 +74,7 @@ class Heart:
         self.lease.void()
         self.lease = Lease(worker, self._trusted)
         self.lease.renew(began)
-        self._trouble.over(DATABASE)
+        self._trouble.over(DATABASE, began)
 
     def tick(self) -> float:
         """Beat once; a worker that was declared lost begins a new incarnation."""
@@ -88,7 +88,7 @@ class Heart:
         if answered:
             self.lease.renew(began)
             sign(self._using, self._ttl)
-            self._trouble.over(DATABASE)
+            self._trouble.over(DATABASE, began)
             self._look()
         else:
             self.register()

@@ -119,6 +119,7 @@ class Recorder(threading.Thread):
         """Store them, however long it takes; halve them when the data of one is refused."""
         pause = Pause()
         while outcomes and not self._hurry.is_set():
+            began = monotonic()
             try:
                 with self.progress:
                     self._store(outcomes)
@@ -130,7 +131,7 @@ class Recorder(threading.Thread):
                 self._trouble.met(error)
                 self._hurry.wait(pause.longer())
             else:
-                self._trouble.over(DATABASE)
+                self._trouble.over(DATABASE, began)
                 return
 
     def _divide(self, outcomes: Sequence[Outcome], error: Exception, *, is_cleaned: bool) -> None:

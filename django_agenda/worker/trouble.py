@@ -43,13 +43,19 @@ class Trouble:
         """Tell whether this server failed last."""
         return part in self._since
 
-    def over(self, part: str) -> None:
-        """Note that this server answers."""
-        if part not in self._since:
+    def over(self, part: str, asked: float) -> None:
+        """Note that this server has answered what it was asked at that monotonic time.
+
+        Who had asked before somebody met the trouble may have had the last answer before it.
+        """
+        since = self._since.get(part)
+        if since is None or since > asked:
             return
         with self._lock:
-            since = self._since.pop(part, None)
-        if since is not None:
+            is_over = self._since.get(part) == since
+            if is_over:
+                del self._since[part]
+        if is_over:
             trouble_ended.send_robust(Trouble, part=part, seconds=monotonic() - since)
 
 

@@ -153,7 +153,6 @@ class WorkerProcess:
                     self._trouble.met(explained(self._using, error))
                 self._shutdown.wait(pause.longer())
             else:
-                self._trouble.over(DATABASE)
                 return True
         return False
 
