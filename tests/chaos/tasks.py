@@ -14,6 +14,7 @@ from .ledger import written_down
 
 SOON = 0.05
 MILLISECONDS = 6
+MEAN_S = MILLISECONDS / 2 / 1000
 _never = threading.Event()
 
 

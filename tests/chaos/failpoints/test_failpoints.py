@@ -118,7 +118,7 @@ def _let_it_finish_alone(case: Case, victim: Child, start: Start) -> None:
 
 def _let_others_finish_and_thaw(case: Case, victim: Child, start: Start, folder: Path) -> None:
     """Its lease lapses, others do its work; then it wakes, and must change nothing."""
-    (folder / "unstored").write_text(str(_unstored(folder)))
+    (folder / "unstored").write_text(str(_unstored(folder) + _about_to_start(folder)))
     survivor = start("worker", **SHORT)
     with suppress(AssertionError):
         # In vain when the victim was stopped while it held a lock.
@@ -144,6 +144,17 @@ def _unstored(folder: Path) -> int:
     started = sum(line.startswith("start") for line in lines(ledger_in(folder)))
     members = Execution.objects.filter(callback_of=None)
     return started - members.filter(status="succeeded").count()
+
+
+def _about_to_start(folder: Path) -> int:
+    """Return 1 if the only thread may have looked at the lease, but not begun the body yet.
+
+    It comes to the first line when it is thawed, and nothing can keep it from that.
+    """
+    claimed = Execution.objects.filter(status="running").exclude(
+        claimed_by__in=Worker.objects.filter(name="lost").values("pk")
+    )
+    return int(claimed.count() > _unstored(folder))
 
 
 def _has_ended() -> bool:
