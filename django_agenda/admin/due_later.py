@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Aggregate, Count, Max, Q, QuerySet
 from django.utils.translation import ngettext
 
 from django_agenda.models.batch import Batch
@@ -15,18 +15,27 @@ from django_agenda.models.execution import Execution
 from . import wording
 from .memory import memory
 
-OVERDUE_AFTER = timedelta(seconds=5)
+_OVERDUE_AFTER = timedelta(seconds=5)
 
 
 class Later(NamedTuple):
-    """Hold how many wait for a moment after the plan, the last of these, and how many are overdue.
+    """Hold how many wait for a moment after the plan, the last moment, and how many are overdue.
 
     Whoever is due within the last seconds is not overdue: a worker may be about to take it.
     """
 
     many: int
     last: datetime
-    overdue: int = 0
+    overdue: int
+
+
+def counts(after: datetime, moment: datetime) -> dict[str, Aggregate]:
+    """Return the SQL for what Later holds: `after` is the end of the plan, or this moment."""
+    return {
+        "many": Count("pk", filter=Q(due_at__gt=after)),
+        "last": Max("due_at"),
+        "overdue": Count("pk", filter=Q(due_at__lte=moment - _OVERDUE_AFTER)),
+    }
 
 
 def hang_later(rows: QuerySet[Execution], over: Iterable[Any], moment: datetime) -> None:
@@ -56,21 +65,13 @@ def later_of(batch: Any) -> Later | None:
 
 
 def _count(members: QuerySet[Execution], moment: datetime) -> dict[int, Later]:
-    counts = (
-        members.order_by()
-        .values_list("batch")
-        .annotate(
-            many=Count("pk", filter=Q(due_at__gt=moment)),
-            last=Max("due_at"),
-            overdue=Count("pk", filter=Q(due_at__lte=moment - OVERDUE_AFTER)),
-        )
-    )
-    return {batch: Later(many, last, overdue) for batch, many, last, overdue in counts if many}
+    counted = members.order_by().values_list("batch").annotate(**counts(moment, moment))
+    return {batch: Later(many, last, overdue) for batch, many, last, overdue in counted if many}
 
 
 def later_words(later: Later | None, moment: datetime) -> str:
     """Say how many that are, and until when; nothing when there are none."""
-    if later is None:
+    if later is None or not later.many:
         return ""
     words = ngettext(
         "%(count)s is due after the window: %(when)s",

@@ -3,53 +3,39 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from django_agenda.admin import wording
-from django_agenda.admin.due_later import OVERDUE_AFTER, Later
+from django_agenda.admin.due_later import Later, counts
 from django_agenda.admin.span import MILLISECOND
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 
-# Who waits no longer than this is about to be taken.
 _WORTH_SAYING = timedelta(seconds=30)
-
-
-class Backlog(NamedTuple):
-    """Hold whether some of what waits is overdue, and what of it is due after the plan's end."""
-
-    is_behind: bool = False
-    later: Later | None = None
 
 
 def read_backlog(
     batch: Batch, rows: QuerySet[Execution], planned_end: datetime, moment: datetime
-) -> Backlog:
-    """Look at what was planned before this moment and waits: at most one statement.
+) -> Later | None:
+    """Look at what was planned before this moment and waits, if any: at most one statement.
 
     `planned_end` is the end of its window, or of what was made of it since.
     """
     if batch.is_finished or batch.paused_at is not None or moment <= batch.start:
-        return Backlog()
+        return None
     # The first two are what the index of the batch knows.
     planned_before = rows.filter(planned_offset_ms__lte=(moment - batch.start) // MILLISECOND)
     waiting = planned_before.filter(status=Execution.Status.SCHEDULED, held_by="")
-    found = waiting.aggregate(
-        overdue=Count("pk", filter=Q(due_at__lte=moment - OVERDUE_AFTER)),
-        later=Count("pk", filter=Q(due_at__gt=max(planned_end, moment))),
-        last=Max("due_at"),
-    )
-    later = Later(found["later"], found["last"]) if found["later"] else None
-    return Backlog(is_behind=found["overdue"] > 0, later=later)
+    found = waiting.aggregate(**counts(max(planned_end, moment), moment))
+    return None if found["last"] is None else Later(**found)
 
 
 def expected_end(
-    batch: Batch, backlog: Backlog, last_offset_ms: int, moment: datetime
+    batch: Batch, backlog: Later | None, last_offset_ms: int, moment: datetime
 ) -> datetime | None:
     """Return a moment, or None when nothing tells: it is paused, say, or nothing has ended yet.
 
@@ -59,10 +45,10 @@ def expected_end(
     if batch.is_finished or batch.paused_at is not None:
         return None
     planned = batch.start + last_offset_ms * MILLISECOND
-    plan_end = planned if backlog.later is None else max(planned, backlog.later.last)
+    plan_end = max(planned, backlog.last) if backlog and backlog.many else planned
     if moment <= batch.start:
         return plan_end
-    if not backlog.is_behind:
+    if backlog is None or not backlog.overdue:
         return plan_end if plan_end > moment else None
     done = batch.succeeded + batch.failed + batch.missed
     since = batch.started_at or batch.start
@@ -77,7 +63,7 @@ def expected_end(
 
 def outlook_facts(
     batch: Batch,
-    backlog: Backlog,
+    backlog: Later | None,
     last_offset_ms: int,
     planned_end: datetime,
     moment: datetime,

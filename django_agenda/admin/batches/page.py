@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.admin import numbers, redaction, states, wording
 from django_agenda.admin.actions.history import Deed, deeds
-from django_agenda.admin.due_later import later_words
+from django_agenda.admin.due_later import Later, later_words
 from django_agenda.admin.execution_table import Table, read_table
 from django_agenda.admin.holds import (
     NO_HOLDS,
@@ -40,7 +40,7 @@ from .definition import definition
 from .failures import FailureRow, failure_rows
 from .links import Links
 from .operations import OperationRow, operation_rows
-from .outlook import Backlog, outlook_facts, read_backlog
+from .outlook import outlook_facts, read_backlog
 from .subject import Subject, seen_digest
 from .timeline import Timeline, build
 
@@ -143,7 +143,7 @@ def batch_page(
             *hold_banners(admin, request, holds, moment, everywhere=False),
         ],
         held=struck_words(holds.struck),
-        later=later_words(backlog.later, moment),
+        later=later_words(backlog, moment),
         facts=[
             *_facts(batch, end, backlog, moment),
             *outlook_facts(batch, backlog, last_ms or 0, end, moment),
@@ -180,10 +180,10 @@ def batch_page(
 
 
 def _facts(
-    batch: Batch, end: datetime, backlog: Backlog, moment: datetime
+    batch: Batch, end: datetime, backlog: Later | None, moment: datetime
 ) -> list[tuple[str, SafeString | str]]:
     # Where nothing is overdue, what is due later is not late either.
-    until = end if backlog.later is None or backlog.is_behind else backlog.later.last
+    until = backlog.last if backlog and backlog.many and not backlog.overdue else end
     facts: list[tuple[str, SafeString | str]] = [
         (_("From"), wording.time_tag(batch.start, moment)),
         (_("To"), wording.time_tag(end, moment)),
