@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 from django_agenda import Cooldown, Debounce, Limit, Rate, task
 from django_agenda.clock import monotonic
 from tests.tasks import append, lines
+
+SETTLE = timedelta(seconds=1)
 
 
 @task(concurrency=1)
@@ -81,11 +84,11 @@ def rarely_each(customer: int, fails: bool = False) -> None:
         raise RuntimeError("on purpose")
 
 
-@task(debounce=Debounce(0.3, by="customer"))
+@task(debounce=Debounce(SETTLE, by="customer"))
 def settle_first(path: str, customer: int, number: int) -> None:
     append(path, f"in {number} {monotonic()}")
 
 
-@task(debounce=Debounce(0.3, by="customer", keep="last"))
+@task(debounce=Debounce(SETTLE, by="customer", keep="last"))
 def settle_last(path: str, customer: int, number: int) -> None:
     append(path, f"in {number} {monotonic()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from django_agenda.policies.policies import Policies
 from django_agenda.worker.claim import Claim
 from django_agenda.worker.claims import claim, give_back
 from tests import gated_tasks as tasks
-from tests.gated_tasks import visitors
+from tests.gated_tasks import SETTLE, visitors
 from tests.sound import assert_counters_equal_rows
 from tests.waiting import wait_until
 
@@ -123,8 +124,54 @@ def test_one_of_a_burst_runs_once_it_is_over(tmp_path: Path, task: Any, kept: in
     ran = batch.executions.get(status="succeeded")
     last = batch.executions.get(position=9)
     assert ran.started_at is not None
-    assert ran.started_at >= batch.end + timedelta(seconds=0.29), last.due_at
+    assert ran.started_at >= batch.end + SETTLE - timedelta(milliseconds=10), last.due_at
     assert "runs" in batch.executions.filter(status="skipped")[0].error_message
+
+
+@pytest.mark.parametrize(("task", "kept"), [(tasks.settle_first, 0), (tasks.settle_last, 1)])
+@pytest.mark.parametrize("judged", [(0, 1), (1, 0)], ids=["in order", "by another worker first"])
+def test_which_one_of_a_burst_runs_goes_by_when_they_are_due(
+    living_worker: Worker, task: Any, kept: int, judged: tuple[int, int]
+) -> None:
+    moment = now()
+    rows = [
+        schedule(task, at=moment - timedelta(milliseconds=20 - number))("/dev/null", 1, number)
+        for number in range(2)
+    ]
+    for number in judged:
+        assert take(living_worker, rows[number], moment=moment) == []
+
+    soon = max(fresh(row).due_at for row in rows)
+    chosen, other = rows[kept], rows[1 - kept]
+    assert [one.id for one in take(living_worker, chosen, moment=soon)] == [chosen.pk.hex]
+    assert take(living_worker, other, moment=soon) == []
+    row = fresh(other)
+    assert row.status == "skipped"
+    assert row.error_message.endswith("an earlier one runs" if kept == 0 else "a later one runs")
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("task", "kept"), [(tasks.settle_first, 0), (tasks.settle_last, 7)])
+def test_one_of_a_burst_runs_however_late_each_of_it_is_claimed(
+    living_worker: Worker, task: Any, kept: int, seed: int
+) -> None:
+    lateness, moment = random.Random(seed), now() - timedelta(minutes=1)
+    rows = [schedule(task, at=moment + n * SETTLE / 5)("/dev/null", 1, n) for n in range(8)]
+
+    def claimed_at(row: Execution) -> datetime:
+        return row.due_at + lateness.uniform(0, 0.7) * SETTLE
+
+    ran: list[int] = []
+    waiting = {number: claimed_at(row) for number, row in enumerate(rows)}
+    while waiting:
+        number = min(waiting, key=waiting.__getitem__)
+        if take(living_worker, rows[number], moment=waiting.pop(number)):
+            ran.append(number)
+        elif (row := fresh(rows[number])).status == "scheduled":
+            waiting[number] = claimed_at(row)
+
+    assert ran == [kept]
+    assert Execution.objects.filter(status="skipped").count() == 7
 
 
 def test_a_second_burst_runs_once_more(living_worker: Worker) -> None:
@@ -132,7 +179,7 @@ def test_a_second_burst_runs_once_more(living_worker: Worker) -> None:
     moment = now()
     assert take(living_worker, first, moment=moment) == []
     due = fresh(first).due_at
-    assert due >= moment + timedelta(seconds=0.3) + LOOKAHEAD
+    assert due >= moment + SETTLE + LOOKAHEAD
     [running] = take(living_worker, first, moment=due)
     end(living_worker, running)
 
@@ -173,7 +220,7 @@ def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker:
 
     row = fresh(second)
     assert row.status == "scheduled"
-    assert row.due_at >= moment + timedelta(seconds=0.3) + LOOKAHEAD
+    assert row.due_at >= moment + SETTLE + LOOKAHEAD
 
 
 @pytest.mark.parametrize(
@@ -224,6 +271,8 @@ def test_a_chosen_one_that_was_put_away_does_not_silence_the_next(
 
     soon = fresh(second).due_at
     assert [one.id for one in take(living_worker, second, moment=soon)] == [second.pk.hex]
+    fresh(first).resume()
+    assert take(living_worker, first, moment=soon + 2 * HOUR) == []
     assert fresh(first).status == "scheduled"
     Execution.objects.live().cancel()
 

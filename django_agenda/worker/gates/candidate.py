@@ -35,7 +35,7 @@ _LATEST_US = (_LATEST - _EPOCH) // _MICROSECOND
 
 @dataclass(slots=True)
 class Candidate:
-    """Follow one row; `starts_us` is the moment at which it would start.
+    """Follow one row; `starts_us` is the moment at which it would start, `due_us` or later.
 
     `moved_by` is the gate that has put it off before. Until one of the verbs is called it passes.
     """
@@ -44,7 +44,8 @@ class Candidate:
     policies: Policies
     keys: Mapping[str, Key]
     place: InLine
-    starts_us: int
+    due_us: int
+    starts_us: int = 0
     moved_by: str | None = None
     status: str = RUNNING
     held_by: str = ""

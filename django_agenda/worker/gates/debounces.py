@@ -15,6 +15,8 @@ from django.db.models import Q
 
 from django_agenda.conf import get_settings
 from django_agenda.models.execution import Execution
+from django_agenda.policies.debounce import Debounce
+from django_agenda.tasks.gates import Key
 
 from .book import Book
 from .candidate import Candidate, of, us_of
@@ -38,7 +40,8 @@ class Debounces:
         key = one.keys.get(_KIND)
         if key is None or not one.is_first_try:
             return True
-        assert one.policies.debounce is not None  # noqa: S101
+        debounce = one.policies.debounce
+        assert debounce is not None  # noqa: S101
         state = self._book.gate(key.id).state
         if state and state["id"] == one.id:
             if state["ran"] or self._moment_us >= state["until"]:
@@ -46,19 +49,13 @@ class Debounces:
                 return True
             one.move(state["until"] + self._ahead_us, key.id)
             return False
-        reason = f"Skipped by its debounce{of(key)}: "
         waits = state and not state["ran"] and state["id"] in self._alive
-        # Whoever was put off by its rate was chosen before that.
-        if waits and one.moved_by is not None:
-            one.skip(f"{reason}a later one runs")
-            return False
-        until = one.starts_us + one.policies.debounce.settle_us
-        if waits and one.policies.debounce.keep == "first":
-            self._choose(key.id, {**state, "until": max(until, state["until"])})
-            one.skip(f"{reason}an earlier one runs")
+        if one.moved_by is None:
+            self._come(one, key, debounce, state if waits else {})
+        elif waits or self._replaced(one, state):
+            _skip(one, key, debounce)
         else:
-            self._choose(key.id, {"id": one.id, "until": until, "ran": False})
-            one.move(until + self._ahead_us, key.id)
+            self._come(one, key, debounce, {})
         return False
 
     def passed(self, one: Candidate) -> None:
@@ -66,6 +63,26 @@ class Debounces:
         key = one.keys.get(_KIND)
         if key is not None and one.is_first_try:
             self._choose(key.id, {**self._book.gate(key.id).state, "ran": True})
+
+    def _come(self, one: Candidate, key: Key, debounce: Debounce, state: Mapping[str, Any]) -> None:
+        """Let it wait instead of the one that waits by `state`, if any, or for the sake of it."""
+        until = max(one.starts_us + debounce.settle_us, state.get("until", 0))
+        if state and not _is_preferred(one, debounce, state["due_us"]):
+            self._choose(key.id, {**state, "until": until})
+            _skip(one, key, debounce)
+            return
+        latest = until + self._ahead_us
+        chosen = {"id": one.id, "due_us": one.due_us, "until": until, "ran": False}
+        self._choose(key.id, {"since": latest, **state, **chosen})
+        one.move(latest, key.id)
+
+    def _replaced(self, one: Candidate, state: Mapping[str, Any]) -> bool:
+        """Tell whether one that was put off belongs to the burst of which another one has run.
+
+        Those of a burst were put off to moments from that of the first to that of the last. What
+        was paused or rescheduled meanwhile has begun none of it, and lies outside.
+        """
+        return bool(state) and state["since"] <= one.due_us <= state["until"] + self._ahead_us
 
     def _look(self, using: str, states: Mapping[str, Any]) -> set[str]:
         """Return which of the chosen ones will run soon: none that is held, or was moved away."""
@@ -91,3 +108,16 @@ class Debounces:
     def _choose(self, gate: str, state: dict[str, Any]) -> None:
         self._book.change(gate, state=state)
         self._alive.add(state["id"])
+
+
+def _is_preferred(one: Candidate, debounce: Debounce, chosen_us: int) -> bool:
+    """Tell whether it runs instead of one that was due at `chosen_us`, though judged after it.
+
+    Locks do not let workers in by the order of what they have claimed.
+    """
+    return one.due_us < chosen_us if debounce.keep == "first" else one.due_us >= chosen_us
+
+
+def _skip(one: Candidate, key: Key, debounce: Debounce) -> None:
+    kept = "an earlier" if debounce.keep == "first" else "a later"
+    one.skip(f"Skipped by its debounce{of(key)}: {kept} one runs")

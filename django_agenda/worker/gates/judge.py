@@ -91,7 +91,7 @@ def judge(using: str, rows: list[Row], moment: datetime, starts: float, blur: fl
     # Who had to wait for the lock starts later than it was meant to.
     present_us = moment_us + int((monotonic() - starts) * 1_000_000)
     for one in found:
-        one.starts_us = max(one.starts_us, present_us)
+        one.starts_us = max(one.due_us, present_us)
     book = Book(using, gates, written_at)
     _recall(using, found)
     slots, rates = Slots(using, book, found, written_at), Rates(using, book, found)
