@@ -56,7 +56,7 @@ def wait_at_the_gate() -> str:
     return "let through"
 
 
-@task(timeout=0.3, max_attempts=2, backoff=0.01)
+@task(timeout=1, max_attempts=2, backoff=0.01)
 def sleep_at_the_first_try(path: str, seconds: float) -> str:
     if append(path, str(os.getpid())) == 1:
         time.sleep(seconds)  # noqa: TID251

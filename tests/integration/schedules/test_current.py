@@ -125,7 +125,7 @@ def test_a_run_is_tried_again_and_timed_out_as_its_schedule_says(
     work: Work, tmp_path: Path, ledger: str
 ) -> None:
     gate = str(tmp_path / "never")
-    schedule = hourly(tasks.note_until, ledger, gate, timeout=0.05, max_attempts=2, backoff=0.01)
+    schedule = hourly(tasks.note_until, ledger, gate, timeout=0.5, max_attempts=2, backoff=0.01)
     make_due(schedule)
     with RunningWorker():
         wait_until(lambda: Execution.objects.filter(status="failed").exists())
