@@ -86,7 +86,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
     repairs = Repairs(admin=admin, request=request, has_redis=not no_broker)
     hang_later(rows, scope.over(moment), moment)
     trouble, others = batch_tables(scope, moment, admin.url_of, ignored, holds, repairs)
-    sees_batches = admin.can_see(request, Batch)
+    sees_batches, sees_workers = admin.can_see(request, Batch), admin.can_see(request, Worker)
     return Page(
         sentence=_sentence(load, workers.hands, trouble),
         zone=timezone.get_current_timezone_name(),
@@ -94,7 +94,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         warnings=[
             *no_broker,
             *nobody(workers.crew, due),
-            *workers.silent,
+            *(workers.silent if sees_workers else ()),
             *hold_banners(admin, request, holds, moment),
         ],
         tiles=_tiles(load, rows, scope, moment, (due, oldest), workers),
@@ -113,7 +113,7 @@ def overview_page(admin: ReadOnlyAdmin, request: HttpRequest) -> Page:
         errors=read_errors(rows, scope, moment, repairs)
         if admin.can_see(request, Execution)
         else None,
-        workers=workers if admin.can_see(request, Worker) else None,
+        workers=workers if sees_workers else None,
         is_new=is_new,
         findings=_findings() if is_new else [],
     )
