@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from django_agenda.models.errors import normalise
 from django_agenda.models.execution import Execution
+from django_agenda.models.unread import read_rows
 
 from . import redaction, states, wording
 from .progress import words_of
@@ -80,7 +81,8 @@ def read_table(
         same_moment = Q(planned_offset_ms=offset, position__gt=position)
         rows = rows.filter(Q(planned_offset_ms__gt=offset) | same_moment)
     payload = may_see_payload(request)
-    found = list(rows.only(*_READ, *(("args", "kwargs") if payload else ()))[: SIZE + 1])
+    given = ("args", "kwargs") if payload else ()
+    found = read_rows(rows.only(*_READ, *given)[: SIZE + 1], *given)
     shown = found[:SIZE]
     count = histogram.of(links.status) if links.status else histogram.total
     return Table(

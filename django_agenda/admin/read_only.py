@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from django_agenda.models.overview import Overview
+from django_agenda.models.unread import read_rows
 
 from .live import FRAME
 from .obstacles import obstacles
@@ -65,6 +66,8 @@ class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = CappedPaginator
     # What a list may be asked for by its address, beside its filters.
     lookups: ClassVar[frozenset[str]] = frozenset()
+    # See models.unread.read_rows().
+    payload_fields: ClassVar[tuple[str, ...]] = ()
     page_template = ""
     empty_template = ""
 
@@ -121,6 +124,23 @@ class ReadOnlyAdmin(Unchanged, admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         return row
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return the row, or None when it is gone.
+
+        Django takes one that cannot be decoded for one that is gone: it comes without its payload.
+        """
+        row = super().get_object(request, object_id, from_field)
+        if row is not None or not self.payload_fields:
+            return row
+        try:
+            pk = self.opts.pk.to_python(object_id)
+        except ValidationError:
+            return None
+        rows = self.get_queryset(request).filter(pk=pk)
+        return next(iter(read_rows(rows, *self.payload_fields)), None)
 
     def fragment(self, request: HttpRequest, row: Any, shown: dict[str, Any] | None = None) -> str:
         """Return the page of a row without the frame of the admin around it.

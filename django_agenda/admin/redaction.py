@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext
 
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
@@ -19,6 +20,7 @@ from django_agenda.tasks.task import Task
 
 _LONGEST = 20_000
 _BRIEF = 60
+_NONE = ("[]", "{}")
 
 # In running text `key` alone says too little: "KeyError: 'name'" must stay readable. What comes
 # before the word is not asked for, and what follows it has a limit: texts can be long, such as an
@@ -37,34 +39,47 @@ def arguments(execution: Execution | Schedule) -> tuple[str, str]:
     """Return the positional and the keyword arguments as JSON, what is secret hidden.
 
     Nobody can tell what a task that is not known here has declared secret: all of it is hidden.
+    What cannot be decoded (see models.unread.read_rows) is said to be so.
     """
     task = _known_task(execution.task_name)
+    try:
+        given, named = execution.args, execution.kwargs
+    except ValueError:
+        return unreadable(), _NONE[1]
     if task is None:
-        hidden = dict.fromkeys(execution.kwargs, HIDDEN)
-        return _written([HIDDEN] * len(execution.args)), _written(hidden)
-    parameters = positional_names(task, len(execution.args))
+        return _written([HIDDEN] * len(given)), _written(dict.fromkeys(named, HIDDEN))
+    parameters = positional_names(task, len(given))
     args = [
         HIDDEN
         if place < len(parameters) and is_secret(parameters[place], task.redact)
         else clean(value, task.redact)
-        for place, value in enumerate(execution.args)
+        for place, value in enumerate(given)
     ]
-    return _written(args), _written(clean(execution.kwargs, task.redact))
+    return _written(args), _written(clean(named, task.redact))
 
 
 def brief(execution: Execution) -> str:
     """Return the arguments on one line, what is secret hidden, cut off where it is too long."""
     args, kwargs = (" ".join(part.split()) for part in arguments(execution))
-    words = " ".join(part for part in (args, kwargs) if part not in ("[]", "{}"))
+    words = " ".join(part for part in (args, kwargs) if part not in _NONE)
     return words if len(words) <= _BRIEF else f"{words[:_BRIEF]}…"
 
 
 def result(execution: Execution) -> str:
     """Return the return value as JSON, what is secret hidden."""
     task = _known_task(execution.task_name)
+    try:
+        value = execution.return_value
+    except ValueError:
+        return unreadable()
     if task is None:
-        return _written(None if execution.return_value is None else HIDDEN)
-    return _written(clean(execution.return_value, task.redact))
+        return _written(None if value is None else HIDDEN)
+    return _written(clean(value, task.redact))
+
+
+def unreadable() -> str:
+    """Return what stands for a value that this version cannot decode."""
+    return gettext("Cannot be decoded: written by a newer version, or changed in the database.")
 
 
 def clean(value: Any, names: Collection[str] = ()) -> Any:

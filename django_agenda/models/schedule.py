@@ -61,6 +61,9 @@ class Schedule(models.Model):
     NOT_DECLARED: ClassVar = "no longer declared"
 
     id = models.BigAutoField(primary_key=True)
+    # What a version may have written that this one cannot decode: see models.unread.read_rows().
+    PAYLOAD = ("args", "kwargs", "terms")
+
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=255, blank=True, default="")
     description = models.TextField(_("description"), blank=True, default="")

@@ -8,6 +8,7 @@ from django.db.models import F
 
 from django_agenda.models.schedule import Schedule
 from django_agenda.models.transactions import in_transaction
+from django_agenda.models.unread import read_rows
 from django_agenda.signals import schedule_refused
 from django_agenda.tasks.recurring import Declaration, declared
 from django_agenda.tasks.registry import belongs_to_an_app
@@ -30,7 +31,8 @@ def declare(using: str, *, is_start: bool) -> int:
     """
     definitions = {one.fingerprint: one for one in _definitions(declared())}
     ours = Schedule.objects.using(using)
-    known = {one.fingerprint: one for one in ours.filter(fingerprint__in=definitions)}
+    same = read_rows(ours.filter(fingerprint__in=definitions), *Schedule.PAYLOAD)
+    known = {one.fingerprint: one for one in same}
     changed = 0
     for fingerprint, definition in definitions.items():
         schedule = known.get(fingerprint)
@@ -43,7 +45,8 @@ def declare(using: str, *, is_start: bool) -> int:
         changed += enable(forgotten)
     if is_start:
         gone = ours.filter(is_declared=True, enabled=True).exclude(fingerprint__in=definitions)
-        keys = [one.pk for one in gone if belongs_to_an_app(one.task_name.rpartition(".")[0])]
+        names = gone.values_list("pk", "task_name")
+        keys = [pk for pk, name in names if belongs_to_an_app(name.rpartition(".")[0])]
         changed += disable(ours.filter(pk__in=keys), reason=Schedule.NOT_DECLARED) if keys else 0
     return changed
 
@@ -60,9 +63,15 @@ def _definitions(declarations: Sequence[Declaration]) -> list[Definition]:
 
 
 def _follow(using: str, schedule: Schedule, definition: Definition) -> bool:
-    """Take over the options where they differ."""
+    """Take over the options where they differ, and all of it that cannot be decoded."""
     wanted = {**definition.options, "is_declared": True}
-    changes = {name: new for name, new in wanted.items() if getattr(schedule, name) != new}
+    unread = schedule.get_deferred_fields()
+    wanted |= {name: definition.identity[name] for name in unread & definition.identity.keys()}
+    changes = {
+        name: new
+        for name, new in wanted.items()
+        if name in unread or getattr(schedule, name) != new
+    }
     if not changes:
         return False
 
@@ -78,7 +87,7 @@ def _follow(using: str, schedule: Schedule, definition: Definition) -> bool:
 
 def _recompute(using: str, key: int) -> None:
     """Put the next tick between the new start and end."""
-    schedule = Schedule.objects.using(using).get(pk=key)
+    schedule = Schedule.objects.using(using).defer(*Schedule.PAYLOAD).get(pk=key)
     if schedule.next_at is None:
         return
     is_early = schedule.starts_at is not None and schedule.next_at < schedule.starts_at

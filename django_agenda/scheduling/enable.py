@@ -19,7 +19,8 @@ from .wake import wake_after_commit
 def enable(schedules: QuerySet[Schedule]) -> int:
     """See ScheduleQuerySet.enable(); what somebody else changes at this moment is left to them."""
     using = schedules.db
-    resting = list(schedules.filter(Q(enabled=False) | Q(next_at=None)).order_by("pk"))
+    found = schedules.filter(Q(enabled=False) | Q(next_at=None)).order_by("pk")
+    resting = list(found.defer(*Schedule.PAYLOAD))
     pages = bulk.chunked(resting, get_settings().CHUNK_SIZE)
     return sum(in_transaction(using, partial(_enable, using, page)) for page in pages)
 

@@ -19,7 +19,8 @@ from .wake import wake_after_commit
 def skip_next(schedules: QuerySet[Schedule]) -> int:
     """See ScheduleQuerySet.skip_next(); one without a further tick ends by it."""
     using = schedules.db
-    ticking = list(schedules.filter(next_at__isnull=False).order_by("pk"))
+    found = schedules.filter(next_at__isnull=False).order_by("pk")
+    ticking = list(found.defer(*Schedule.PAYLOAD))
     pages = bulk.chunked(ticking, get_settings().CHUNK_SIZE)
     return sum(in_transaction(using, partial(_skip, using, page)) for page in pages)
 

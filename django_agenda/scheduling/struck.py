@@ -19,6 +19,7 @@ from django.db.models import ExpressionWrapper, F, QuerySet, TextField
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
+from django_agenda.models.unread import read_rows
 from django_agenda.policies.condition import Condition
 from django_agenda.tasks.arguments import read_arguments
 from django_agenda.tasks.registry import lookup
@@ -119,9 +120,9 @@ def read(using: str) -> Struck:
     strikes: dict[str, tuple[_Held, ...]] = {}
     mark = 0
     rows = Strike.objects.using(using).order_by("pk").only(*_COLUMNS)
-    for row in rows:
+    for row in read_rows(rows, "value"):
         mark += row.mark
-        # Of a later release: whoever knows the operator holds it.
+        # Of a later release: whoever knows the operator and the value holds it.
         with suppress(ValueError):
             held = _Held(row.held_by, row.parameter, _condition(row))
             strikes[row.task_name] = (*strikes.get(row.task_name, ()), held)

@@ -28,6 +28,7 @@ from django_agenda.models import bulk
 from django_agenda.models.execution import Execution
 from django_agenda.models.schedule import Schedule
 from django_agenda.models.transactions import in_transaction
+from django_agenda.models.unread import read_rows
 
 from .enqueue import tell
 from .fire import Firing, broken, fire
@@ -52,7 +53,8 @@ def fire_due(using: str, ahead: timedelta = NO_TIME) -> int:
     """
     moment = now()
     ticking = Schedule.objects.using(using).filter(next_at__lte=moment + ahead)
-    due = list(ticking.order_by("next_at")[: get_settings().CHUNK_SIZE])
+    first = ticking.order_by("next_at")[: get_settings().CHUNK_SIZE]
+    due = read_rows(first, *Schedule.PAYLOAD)
     if not due:
         return 0
     firings = [
@@ -85,6 +87,8 @@ def _with_runs(using: str, due: Sequence[Schedule]) -> list[tuple[Schedule, tupl
 
 def _decide(schedule: Schedule, moment: datetime, alive: int, waiting: int) -> Firing:
     try:
+        for name in schedule.get_deferred_fields():
+            getattr(schedule, name)
         return fire(schedule, moment, alive, waiting)
     except Error:
         raise

@@ -34,6 +34,7 @@ from django_agenda.worker.claims import claim
 from tests import tasks
 from tests.conftest import RedisServer
 from tests.sound import ids_in_redis
+from tests.spoiling import spoil
 from tests.waiting import wait_until
 
 from .conftest import RunningWorker, Work
@@ -51,6 +52,19 @@ def _all_restored(_everything_holds: None) -> Iterator[None]:
 
 def add_calls(*numbers: int) -> list[Call]:
     return [Call(tasks.add, (number, 0)) for number in numbers]
+
+
+def test_what_cannot_be_decoded_holds_nothing_here_and_stops_nobody(work: Work) -> None:
+    """As a newer version has written it, which was then taken back."""
+    strike(tasks.add, "a", "==", 2)
+    spoil(strike(tasks.add, "a", "==", 3), "value")
+    batch = overdue(*add_calls(1, 2, 3))
+
+    work()
+
+    assert held(batch) == [2]
+    batch.refresh_from_db()
+    assert batch.succeeded == 2
 
 
 def held(batch: Batch | None = None) -> list[Any]:

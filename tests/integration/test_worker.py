@@ -17,6 +17,7 @@ from django_agenda.signals import batch_finished, execution_finished
 from tests import tasks
 from tests.conftest import RedisServer
 from tests.sound import assert_all_ended, assert_counters_equal_rows
+from tests.spoiling import spoil
 from tests.waiting import wait_until
 
 from .conftest import Configure, RunningWorker, Work
@@ -139,6 +140,19 @@ def test_a_result_over_the_limit_is_a_failure(work: Work, configure: Configure) 
     assert row.status == "failed"
     assert "1000" in row.error_message
     assert fits.wait(20) == "x" * 900
+
+
+def test_arguments_that_cannot_be_decoded_are_a_failure_of_that_execution_only(work: Work) -> None:
+    """As a newer version has written them, which was then taken back."""
+    bad, good = schedule(tasks.add)(1, 2), schedule(tasks.add)(1, 2)
+    spoil(bad)
+
+    work()
+
+    bad.refresh_from_db(fields=["status", "error_message"])
+    assert bad.status == "failed"
+    assert "the unknown tag '$newer'" in bad.error_message
+    assert good.wait(20) == 3
 
 
 def test_wrong_arguments_are_a_failure_of_that_execution_only(work: Work) -> None:

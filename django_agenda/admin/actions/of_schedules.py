@@ -42,7 +42,7 @@ class ScheduleErrand(Errand):
     def carry_out(self, wish: dict[str, Any], seen: int, before: Survey) -> Answer:
         """See Errand.carry_out()."""
         fitting = self.subjects.filter(self.action.fits())
-        subjects = list(fitting[: ONE_BY_ONE + 1])
+        subjects = list(fitting.defer(*Schedule.PAYLOAD)[: ONE_BY_ONE + 1])
         count = self.action.carry_out(Given(fitting, self.executions, wish))
         expected = before.count if self.is_chosen else max(before.count, seen)
         return Answer(

@@ -16,6 +16,7 @@ from django_agenda.admin import redaction, wording
 from django_agenda.admin.execution_table import may_see_payload
 from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
+from django_agenda.models.unread import read_rows
 from django_agenda.tasks.registry import registered
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def _calls(
     """Say what is called, as far as the first, the middle and the last of it tell."""
     places = {0, batch.total // 2, batch.total - 1}
     seen = rows.filter(position__in=places).order_by("position")
-    calls = list(seen.only("position", "task_name", *(("args", "kwargs") if payload else ())))
+    given = ("args", "kwargs") if payload else ()
+    calls = read_rows(seen.only("position", "task_name", *given), *given)
     if not calls:
         return []
     names = dict.fromkeys(call.task_name for call in calls)

@@ -37,7 +37,8 @@ from django_agenda.models.execution import Execution
 
 from .page import execution_page
 
-_HEAVY = ("args", "kwargs", "return_value", "traceback", "batch__rollup", "batch__enqueue_error")
+_PAYLOAD = ("args", "kwargs", "return_value")
+_HEAVY = (*_PAYLOAD, "traceback", "batch__rollup", "batch__enqueue_error")
 _LATE_MS = 1000
 
 
@@ -80,6 +81,7 @@ class ExecutionAdmin(LiveRowAdmin, ActingAdmin):
     )
     page_actions = OF_EXECUTIONS
     list_actions = OF_EXECUTIONS
+    payload_fields = _PAYLOAD
     page_template = "admin/django_agenda/execution/page.html"
     empty_template = "admin/django_agenda/execution/empty.html"
 

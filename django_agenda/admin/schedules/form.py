@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_agenda.admin import redaction
 from django_agenda.admin.actions.forms import MomentField
 from django_agenda.exceptions import UnknownTask
 from django_agenda.models.schedule import Schedule
@@ -199,7 +200,7 @@ class ScheduleForm(forms.Form):
     def _read(self, name: str, kind: type) -> Any:
         text = self.cleaned_data[name].strip()
         if not text:
-            return kind() if self._schedule is None else getattr(self._schedule, name)
+            return kind() if self._schedule is None else self._kept(self._schedule, name)
         try:
             value = decode(text)
         except ValueError as error:
@@ -208,6 +209,13 @@ class ScheduleForm(forms.Form):
         if not isinstance(value, kind):
             raise forms.ValidationError(_("This must be a JSON list, or a JSON object of names."))
         return value
+
+    @staticmethod
+    def _kept(schedule: Schedule, name: str) -> Any:
+        try:
+            return getattr(schedule, name)
+        except ValueError as error:
+            raise forms.ValidationError(redaction.unreadable()) from error
 
     def _blamed(self, message: str) -> str | None:
         found = _QUOTED.match(message)

@@ -34,7 +34,9 @@ def live_runs(schedule: Schedule) -> list[Alive]:
 
 def schedule_tag(request: HttpRequest, schedule: Schedule, runs: Sequence[Alive]) -> str:
     """Return what changes with its row, with its runs that live, and with the words about time."""
-    row = [getattr(schedule, field.attname) for field in schedule._meta.concrete_fields]
+    names = [field.attname for field in schedule._meta.concrete_fields]
+    unread = schedule.get_deferred_fields()
+    row = [getattr(schedule, name) for name in names if name not in unread]
     return live.make_tag(request, row, runs, None if _is_over(schedule, runs) else live.tick())
 
 

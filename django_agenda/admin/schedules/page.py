@@ -171,7 +171,11 @@ def _runs(
 
 
 def _facts(schedule: Schedule, moment: datetime) -> list[tuple[str, Any]]:
-    terms = schedule.terms or {}
+    try:
+        terms = schedule.terms or {}
+        over, timeout = _length(terms.get("over")), _length(terms.get("timeout"))
+    except ValueError:
+        over = timeout = redaction.unreadable()
     found: list[tuple[str, Any]] = [
         (_("Task"), schedule.task_name),
         (_("Expression"), schedule.expression),
@@ -185,9 +189,9 @@ def _facts(schedule: Schedule, moment: datetime) -> list[tuple[str, Any]]:
         (_("Skipped runs"), wording.count(schedule.skips) if schedule.skips else ""),
         (_("If a run is alive"), schedule.get_overlap_display()),
         (_("Missed runs"), schedule.get_misfire_display()),
-        (_("Scattered over"), _length(terms.get("over"))),
+        (_("Scattered over"), over),
         (_("Jitter"), _length(schedule.jitter)),
-        (_("Time-out"), _length(terms.get("timeout"))),
+        (_("Time-out"), timeout),
         (_("Queue"), schedule.queue_name),
         (_("Priority"), schedule.priority),
         (_("Attempts"), schedule.max_attempts),

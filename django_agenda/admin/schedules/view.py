@@ -44,7 +44,7 @@ class ScheduleList(LeanList):
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Leave out payloads, which the list does not show: one that is broken breaks no list."""
-        return super().get_queryset(request, *args, **kwargs).defer("args", "kwargs")
+        return super().get_queryset(request, *args, **kwargs).defer(*Schedule.PAYLOAD)
 
     def get_results(self, request: HttpRequest) -> None:
         """Hang its last runs on each schedule."""
@@ -66,6 +66,7 @@ class ScheduleAdmin(LiveRowAdmin, ActingAdmin):
     ordering = ("name", "id")
     page_actions = OF_SCHEDULES
     list_actions = OF_SCHEDULES
+    payload_fields = Schedule.PAYLOAD
     page_template = "admin/django_agenda/schedule/page.html"
     empty_template = "admin/django_agenda/schedule/empty.html"
 

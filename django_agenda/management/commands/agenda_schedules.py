@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def _lines(self, action: str, found: ScheduleQuerySet) -> list[str]:
         if action == "list":
-            return schedule_lines(list(found))
+            return schedule_lines(list(found.defer(*Schedule.PAYLOAD)))
         if action == "run":
             return [f"{one}: execution {one.run_now().pk}" for one in found]
         changed = found.enable() if action == "enable" else found.disable()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from django_agenda.clock import now
@@ -23,6 +22,7 @@ from tests.integration.admin.actions.acting import (
 )
 from tests.integration.admin.actions.test_lists import chosen
 from tests.integration.admin.test_queries import statements
+from tests.spoiling import spoil
 
 pytestmark = pytest.mark.django_db
 
@@ -290,10 +290,6 @@ def test_what_code_declares_is_not_deleted(admin_client: Client) -> None:
 def test_arguments_that_nobody_can_read_break_no_list(admin_client: Client) -> None:
     """As a newer version has written them, which was then taken back."""
     schedule = Schedule.objects.cron(tasks.nothing, "0 9 * * *", name="Report")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE django_agenda_schedule SET args = %s WHERE id = %s",
-            ['[{"$newer": 1}]', schedule.pk],
-        )
+    spoil(schedule)
 
     assert "Report" in text_of(admin_client, list_url(Schedule))

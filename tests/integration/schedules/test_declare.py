@@ -15,6 +15,7 @@ from django_agenda.tasks import recurring
 from django_agenda.tasks.task import Task
 from tests import tasks
 from tests.integration.conftest import Configure, Work
+from tests.spoiling import spoil
 
 HOUR = timedelta(hours=1)
 
@@ -75,6 +76,16 @@ def test_options_follow_the_code_and_enabled_stays_as_people_left_it() -> None:
     schedule = Schedule.objects.get()
     assert (schedule.queue_name, schedule.description) == ("mail", "Sweeps.")
     assert not schedule.enabled
+
+
+@pytest.mark.parametrize("column", Schedule.PAYLOAD)
+def test_what_cannot_be_decoded_is_written_anew(column: str) -> None:
+    every(HOUR)(swept)
+    start()
+    spoil(Schedule.objects.get(), column)
+    assert start() == 1
+    schedule = Schedule.objects.get()
+    assert (schedule.args, schedule.kwargs, schedule.terms) == ([], {}, None)
 
 
 def test_what_is_no_longer_declared_is_disabled_and_comes_back() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 from django.db.models import F
 
@@ -16,6 +18,7 @@ from django_agenda.scheduling.tick import fire_due, next_tick
 from django_agenda.scheduling.turn import let_all_go
 from tests import tasks
 from tests.integration.conftest import Work
+from tests.spoiling import spoil
 
 from .conftest import make_due
 
@@ -362,3 +365,33 @@ def test_the_next_tick_and_what_is_due_are_read_from_an_index() -> None:
     assert "USING INDEX agenda_schedule_next" in ticking.explain()
     assert "USING INDEX agenda_schedule_next" in due.explain()
     assert "USING INDEX agenda_exec_schedule" in alive.explain()
+
+
+@pytest.mark.parametrize("column", Schedule.PAYLOAD)
+def test_one_that_cannot_be_decoded_stops_no_other(column: str) -> None:
+    """As a newer version has written it, which was then taken back."""
+    newer, plain = hourly(), Schedule.objects.interval(tasks.mail, HOUR, args=(3,))
+    for schedule in (newer, plain):
+        make_due(schedule)
+    spoil(newer, column)
+
+    assert fire_due("default") == 2
+
+    assert plain.executions.get().args == [3]
+    assert not newer.executions.exists()
+    spoiled = Schedule.objects.defer(*Schedule.PAYLOAD).get(pk=newer.pk)
+    assert spoiled.error == "ValueError: The JSON text holds the unknown tag '$newer'"
+    assert spoiled.next_at is None
+    assert fire_due("default") == 0
+
+
+def test_one_that_cannot_be_decoded_can_be_rested_and_looked_at() -> None:
+    schedule = hourly(name="newer")
+    spoil(schedule, *Schedule.PAYLOAD)
+    itself = Schedule.objects.filter(pk=schedule.pk)
+
+    assert (itself.skip_next(), itself.disable(), itself.enable()) == (1, 1, 1)
+
+    output = StringIO()
+    call_command("agenda_schedules", stdout=output)
+    assert "newer" in output.getvalue()
