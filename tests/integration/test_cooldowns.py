@@ -223,6 +223,20 @@ def test_a_chosen_one_that_is_cancelled_does_not_silence_the_next(living_worker:
     assert row.due_at >= moment + SETTLE + LOOKAHEAD
 
 
+def test_one_that_was_replaced_runs_when_the_other_is_cancelled(living_worker: Worker) -> None:
+    moment = now() - timedelta(minutes=1)
+    first, second = (schedule(tasks.settle_last, at=moment)("/dev/null", 1, n) for n in range(2))
+    for row in (first, second):
+        assert take(living_worker, row, moment=moment) == []
+    second.cancel()
+
+    # It waits once more, for others that might come now.
+    assert take(living_worker, first, moment=fresh(first).due_at) == []
+    [one] = take(living_worker, first, moment=fresh(first).due_at)
+
+    assert one.id == first.pk.hex
+
+
 @pytest.mark.parametrize(
     ("policy", "status"),
     [

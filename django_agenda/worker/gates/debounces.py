@@ -82,7 +82,9 @@ class Debounces:
         Those of a burst were put off to moments from that of the first to that of the last. What
         was paused or rescheduled meanwhile has begun none of it, and lies outside.
         """
-        return bool(state) and state["since"] <= one.due_us <= state["until"] + self._ahead_us
+        if not (state and state["ran"]):
+            return False
+        return bool(state["since"] <= one.due_us <= state["until"] + self._ahead_us)
 
     def _look(self, using: str, states: Mapping[str, Any]) -> set[str]:
         """Return which of the chosen ones will run soon: none that is held, or was moved away."""
