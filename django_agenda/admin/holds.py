@@ -19,6 +19,7 @@ from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.queue import Queue
 from django_agenda.models.strike import Strike
+from django_agenda.models.unread import read_rows
 
 from . import wording
 from .acting import may_do
@@ -78,7 +79,7 @@ def read_holds(rows: QuerySet[Execution], *, until: datetime | None = None) -> H
     `until` leaves out what waits in a paused queue and is due later than that.
     """
     queues = dict(PausedQueue.objects.values_list("name", "paused_at"))
-    strikes = list(Strike.objects.all())
+    strikes = read_rows(Strike.objects.all(), *Strike.PAYLOAD)
     waiting = rows.filter(status__in=Execution.WAITING, finished_at=None).order_by()
     in_queues = waiting.filter(held_by="", queue_name__in=list(queues))
     if until is not None:

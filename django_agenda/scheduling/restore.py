@@ -46,7 +46,8 @@ def restore(
         check_over(over)
     rule = read_rule(task, parameter, operator, value)
     using = router.db_for_write(Strike)
-    found = Strike.objects.using(using).filter(fingerprint=rule.fingerprint).first()
+    same = Strike.objects.using(using).filter(fingerprint=rule.fingerprint)
+    found = same.defer(*Strike.PAYLOAD).first()
     return 0 if found is None else lift(found, over)
 
 

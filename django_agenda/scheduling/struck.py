@@ -120,7 +120,7 @@ def read(using: str) -> Struck:
     strikes: dict[str, tuple[_Held, ...]] = {}
     mark = 0
     rows = Strike.objects.using(using).order_by("pk").only(*_COLUMNS)
-    for row in read_rows(rows, "value"):
+    for row in read_rows(rows, *Strike.PAYLOAD):
         mark += row.mark
         # Of a later release: whoever knows the operator and the value holds it.
         with suppress(ValueError):

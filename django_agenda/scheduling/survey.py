@@ -17,6 +17,7 @@ from django_agenda.models.batch import Batch
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.strike import Strike
+from django_agenda.models.unread import read_rows
 from django_agenda.models.worker import Worker
 
 from .enqueue import entry_of
@@ -109,6 +110,7 @@ def survey(using: str) -> Survey:
     sizes, memory, error = _sizes()
     queues = _queues(using, moment, sizes)
     counts = _counts(using)
+    strikes = Strike.objects.using(using).all()[:MOST_STRIKES]
     oldest = [one.oldest_due_s for one in queues if one.oldest_due_s is not None]
     return Survey(
         moment=moment,
@@ -125,7 +127,7 @@ def survey(using: str) -> Survey:
         workers=worker_states(using),
         drift=_drift(using, moment, knows_broker=not error),
         lateness=recent_lateness(using, moment, RECENTLY),
-        strikes=[one.describe() for one in Strike.objects.using(using).all()[:MOST_STRIKES]],
+        strikes=[one.describe() for one in read_rows(strikes, *Strike.PAYLOAD)],
     )
 
 

@@ -13,6 +13,7 @@ from django_agenda.admin import states, wording
 from django_agenda.models.execution import Execution
 from django_agenda.models.paused_queue import PausedQueue
 from django_agenda.models.strike import Strike
+from django_agenda.models.unread import read_rows
 
 from . import gates
 
@@ -42,7 +43,8 @@ def _struck(admin: ActingAdmin, request: HttpRequest, execution: Execution) -> s
     if not execution.held_by.startswith(Strike.HELD_BY):
         return ""
     number = execution.held_by.removeprefix(Strike.HELD_BY)
-    found = Strike.objects.filter(pk=number).first() if number.isdecimal() else None
+    same = Strike.objects.filter(pk=number) if number.isdecimal() else Strike.objects.none()
+    found = next(iter(read_rows(same, *Strike.PAYLOAD)), None)
     if found is None:
         return _("Held by a strike that was restored; a worker lets it go.")
     if not admin.can_see(request, Strike):

@@ -35,6 +35,7 @@ from django_agenda.admin.read_only import ReadOnlyAdmin
 from django_agenda.clock import now
 from django_agenda.models.execution import Execution
 from django_agenda.models.strike import Strike
+from django_agenda.models.unread import read_rows
 from django_agenda.scheduling.restore import held_rows, lift
 
 from .form import EmptyWish, StrikeForm
@@ -49,7 +50,7 @@ class StrikeList(LeanList):
     def get_results(self, request: HttpRequest) -> None:
         """Hang the count on each strike."""
         super().get_results(request)
-        self.result_list = list(self.result_list)
+        self.result_list = read_rows(self.result_list, *Strike.PAYLOAD)
         reasons = [one.held_by for one in self.result_list]
         held = Execution.objects.exclude(held_by="").filter(held_by__in=reasons)
         found = held.order_by().values_list("held_by").annotate(count=Count("pk"))
@@ -68,6 +69,7 @@ class StrikeAdmin(ReadOnlyAdmin):
     list_display = ("label", "holds", "by", "when")
     search_fields = ("task_name", "parameter", "by", "reason", "=id")
     ordering = ("-id",)
+    payload_fields = Strike.PAYLOAD
     page_template = "admin/django_agenda/strike/page.html"
     empty_template = "admin/django_agenda/strike/empty.html"
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from django_agenda import Agenda, Call
+from django_agenda import Agenda, Call, schedule, strike
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution, Schedule
+from django_agenda.models import Batch, Execution, Overview, Schedule, Strike
 from tests import tasks
 from tests.factories import ExecutionFactory
 from tests.spoiling import spoil
@@ -93,3 +95,18 @@ def test_a_schedule_is_there_and_can_be_changed(admin_client: Client) -> None:
     anew = admin_client.post(edit, {**fields, "save": "1", "args": "[]"})
     assert anew.status_code == 302
     assert Schedule.objects.get(pk=schedule.pk).args == []
+
+
+def test_a_strike_is_listed_told_of_and_restored(admin_client: Client) -> None:
+    made = strike(tasks.add, "a", "==", 3, reason="Their mistake")
+    held = schedule(tasks.add)(3, 4)
+    spoil(made, "value")
+
+    for address in (list_url(Strike), list_url(Overview), page_url(made), page_url(held)):
+        assert "add where a == ?" in admin_client.get(address).content.decode()
+    output = StringIO()
+    call_command("agenda_status", stdout=output)
+    assert "add where a == ?" in output.getvalue()
+    restore = reverse("admin:django_agenda_strike_restore", args=[made.pk])
+    assert admin_client.post(restore, {"confirmed": "yes"}).status_code == 302
+    assert not Strike.objects.exists()
