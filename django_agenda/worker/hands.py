@@ -9,20 +9,26 @@ from collections.abc import Callable
 # hoard what another worker could run.
 AT_HAND = 0.05
 MOST_AT_HAND = 1000
-_SMOOTHING = 0.2
+# How much one body counts: a long one is believed soon, short ones only when there were many, for a
+# few of them say nothing of the next thousand.
+_RISE, _FALL = 0.2, 0.02
 
 
 class Hands:
     """Count what was claimed and has not ended; tell how much more to claim."""
 
-    def __init__(self, concurrency: int, when_free: Callable[[], None]) -> None:
+    def __init__(
+        self, concurrency: int, when_free: Callable[[], None], most: int = MOST_AT_HAND
+    ) -> None:
         self.concurrency = concurrency
+        self._most = min(most, MOST_AT_HAND)
         self._when_free = when_free
         self._lock = threading.Lock()
         self._held = 0
         self._started = 0
         self._wake_at = -1
-        self._seconds_each: float | None = None
+        # So long that nothing more than runs is kept at hand.
+        self._seconds_each = 2 * AT_HAND * concurrency
 
     @property
     def held(self) -> int:
@@ -69,10 +75,8 @@ class Hands:
         with self._lock:
             self._held -= count
             if seconds is not None:
-                before = self._seconds_each
-                self._seconds_each = (
-                    seconds if before is None else before + (seconds - before) * _SMOOTHING
-                )
+                more = seconds - self._seconds_each
+                self._seconds_each += more * (_RISE if more > 0 else _FALL)
             wake = self._held <= self._wake_at
             if wake:
                 self._wake_at = -1
@@ -80,8 +84,6 @@ class Hands:
             self._when_free()
 
     def _target(self) -> int:
-        if self._seconds_each is None:
-            return self.concurrency
         each = max(self._seconds_each, 1e-6)
-        extra = min(MOST_AT_HAND, int(self.concurrency * AT_HAND / each))
+        extra = min(self._most, int(self.concurrency * AT_HAND / each))
         return self.concurrency + extra

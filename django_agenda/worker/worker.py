@@ -65,7 +65,7 @@ class WorkerProcess:
             is_quiet=self._board.is_quiet,
         )
         self._heart = Heart(self._using, row, settings, self._trouble)
-        self._hands = Hands(options.concurrency, self._has_room)
+        self._hands = Hands(options.concurrency, self._has_room, settings.MAX_UNSAVED)
         self._holdings = Holdings()
         self._recorder = Recorder(self._control, self._holdings, self._trouble)
         self._in_hand = InHand()

@@ -13,7 +13,6 @@ import redis
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from django_agenda.worker.hands import AT_HAND
 from tests import sound
 from tests.waiting import wait_until
 
@@ -94,9 +93,8 @@ def _attempts_are_those_of_the_rows(evidence: Evidence) -> Iterator[str]:
 
 def _extra_runs_are_explained(evidence: Evidence) -> Iterator[str]:
     settings = evidence.run.plan.settings
-    # A worker that has so many to store claims no more, and goes on with what it has at hand.
-    at_hand = settings["CONCURRENCY"] * AT_HAND / tasks.MEAN_S
-    most = settings["CONCURRENCY"] + settings["MAX_UNSAVED"] + at_hand
+    # A worker that has so many to store claims no more, and has at most as many at hand.
+    most = settings["CONCURRENCY"] + 2 * settings["MAX_UNSAVED"]
     by_life: Counter[tuple[int, str]] = Counter()
     for one in evidence.extra_runs():
         window = evidence.window(one)

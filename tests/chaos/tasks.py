@@ -14,7 +14,6 @@ from .ledger import written_down
 
 SOON = 0.05
 MILLISECONDS = 6
-MEAN_S = MILLISECONDS / 2 / 1000
 _never = threading.Event()
 
 

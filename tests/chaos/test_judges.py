@@ -113,7 +113,7 @@ def test_of_two_runs_of_one_attempt_in_one_worker_the_last_was_recorded() -> Non
 
 
 def test_more_extra_runs_than_one_death_can_leave_are_found() -> None:
-    runs = [ran(attempt=attempt, end=None) for attempt in range(1, 200)]
+    runs = [ran(attempt=attempt, end=None) for attempt in range(1, 210)]
     found = evidence(runs, lives=[life(A, ended_by="kill", code=-9)])
 
     assert [*soundness._extra_runs_are_explained(found)]

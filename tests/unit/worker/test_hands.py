@@ -20,6 +20,12 @@ def hands(concurrency: int = 4) -> tuple[Hands, list[int]]:
     return Hands(concurrency, lambda: calls.append(1)), calls
 
 
+def ran(mine: Hands, *seconds: float) -> None:
+    for each in seconds:
+        mine.take(1)
+        mine.put_down(1, seconds=each)
+
+
 def test_at_first_there_is_room_for_what_can_run_at_once() -> None:
     mine, _ = hands(4)
 
@@ -40,27 +46,39 @@ def test_full_hands_have_no_room_and_say_when_they_have_again() -> None:
 
 def test_short_bodies_let_it_hold_about_50_ms_of_work() -> None:
     mine, _ = hands(4)
-    mine.take(1)
-    mine.put_down(1, seconds=0.001)
+    ran(mine, *[0.001] * 500)
 
-    assert 100 <= mine.room() <= 400
+    assert 180 <= mine.room() <= 204
 
 
 def test_long_bodies_are_not_hoarded() -> None:
     mine, _ = hands(4)
-    mine.take(1)
-    mine.put_down(1, seconds=60.0)
+    ran(mine, 60.0)
 
     assert mine.room() == 4
 
 
+def test_a_few_short_bodies_say_little_of_the_next() -> None:
+    mine, _ = hands(4)
+    ran(mine, *[0.0] * 10)
+    assert mine.room() <= 6
+
+    ran(mine, *[0.0] * 1000, 1.0)
+    assert mine.room() <= 5
+
+
 def test_bodies_of_no_time_at_all_have_a_limit_too() -> None:
     mine, _ = hands(4)
-    for _ in range(20):
-        mine.take(1)
-        mine.put_down(1, seconds=0.0)
+    ran(mine, *[0.0] * 2000)
 
-    assert mine.room() <= 2000
+    assert mine.room() == 1004
+
+
+def test_who_wants_few_outcomes_unsaved_has_few_at_hand() -> None:
+    mine = Hands(4, lambda: None, most=100)
+    ran(mine, *[0.0] * 2000)
+
+    assert mine.room() == 104
 
 
 # --- queues ---
