@@ -44,7 +44,8 @@ def operations_of(
         return []
     current = Q(status__in=Operation.OPEN) | Q(finished_at__gte=moment - LATELY)
     # Which batches one is about is JSON, and operations that are under way are few.
-    found = Operation.objects.filter(current, model=Batch._meta.model_name)[:_MOST_READ]
+    rows = Operation.objects.defer("wish").filter(current, model=Batch._meta.model_name)
+    found = rows[:_MOST_READ]
     return [one for one in found if batch.pk in one.subjects][:_MOST_SHOWN]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -47,6 +48,10 @@ class OperationAdmin(LiveRowAdmin):
         """Add the address that aborts."""
         view, name = self.admin_site.admin_view(self.abort_view), "django_agenda_operation_abort"
         return [path("<path:object_id>/abort/", view, name=name), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
+        """Leave out what only those need who carry it out: one that is broken breaks no list."""
+        return super().get_queryset(request).defer("wish")
 
     def page_context(self, request: HttpRequest, row: Operation) -> dict[str, Any]:
         """Return how far it has come, and who wants it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -12,7 +13,7 @@ from django.urls import reverse
 
 from django_agenda import Agenda, Call, schedule, strike
 from django_agenda.clock import now
-from django_agenda.models import Batch, Execution, Overview, Schedule, Strike
+from django_agenda.models import Batch, Execution, Operation, Overview, Schedule, Strike
 from tests import tasks
 from tests.factories import ExecutionFactory
 from tests.spoiling import spoil
@@ -110,3 +111,14 @@ def test_a_strike_is_listed_told_of_and_restored(admin_client: Client) -> None:
     restore = reverse("admin:django_agenda_strike_restore", args=[made.pk])
     assert admin_client.post(restore, {"confirmed": "yes"}).status_code == 302
     assert not Strike.objects.exists()
+
+
+def test_an_operation_is_there_and_breaks_no_page(admin_client: Client, batch: Batch) -> None:
+    subjects: Any = [batch.pk]
+    operation = Operation.objects.create(
+        kind="retry", model="batch", subjects=subjects, total=3, status="running"
+    )
+    spoil(operation, "wish")
+
+    for address in (list_url(Operation), page_url(operation), page_url(batch)):
+        assert admin_client.get(address).status_code == 200
