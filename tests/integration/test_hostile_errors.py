@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +25,16 @@ WAYS = [
     hostile_tasks.raise_it_in_a_child,
 ]
 
-# What is raised while something is let go of can only be printed.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.fixture(autouse=True)
-def _nothing_of_it_dies_in_another_test() -> Iterator[None]:
+def _what_is_raised_while_it_is_let_go_of_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Say nothing of it, and let nothing of it die in another test.
+
+    pytest would write it down, with the hostile error that is being handled at that moment.
+    """
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     yield
     gc.collect()
 
