@@ -132,7 +132,7 @@ def test_a_resumed_batch_has_as_many_failures_again(living_worker: Worker) -> No
 
 def test_the_breaker_stops_a_worker(work: Work) -> None:
     batch = overdue(
-        *[Call(control_tasks.fail_slowly)] * 500, max_failures=5, on_failure=tasks.note_batch
+        *[Call(control_tasks.fail_slowly)] * 200, max_failures=5, on_failure=tasks.note_batch
     )
 
     with RunningWorker(concurrency=1):
@@ -142,9 +142,8 @@ def test_the_breaker_stops_a_worker(work: Work) -> None:
         wait_until(lambda: batch.callbacks.get().status == "succeeded")
 
     batch = assert_counters_equal_rows(batch)
-    # What it had at hand, and what it finishes while the outcomes that trip it are being stored.
-    assert 5 <= batch.failed < 250
-    assert batch.failed + batch.scheduled == 500
+    assert 5 <= batch.failed < 20
+    assert batch.failed + batch.scheduled == 200
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, 0.0, float("nan"), float("inf"), -0.1])
